@@ -1,0 +1,1 @@
+//! Test support for the felice broker: raw protocol client, broker process handling.
