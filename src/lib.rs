@@ -1,1 +1,12 @@
+//! Felice: a broker that speaks Kafka's wire protocol over a partitioned segment log.
 
+pub mod api;
+pub mod broker;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod coordinator;
+pub mod kernel;
+pub mod net;
+pub mod storage;
+pub mod wire;

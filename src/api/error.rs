@@ -1,0 +1,73 @@
+//! The only place that turns typed errors of the kernel, storage and coordinators into Kafka's
+//! error codes. Every map is exhaustive, so a new error does not compile until someone decides.
+
+use kafka_protocol::ResponseError as Code;
+
+use crate::kernel::session;
+use crate::kernel::validate::Rejection;
+use crate::storage::error::{AppendError, ReadError, StorageError};
+
+/// Kafka's code for "no error".
+pub const NONE: i16 = 0;
+
+/// Code of a failed read.
+pub fn read_code(error: &ReadError) -> i16 {
+    match error {
+        ReadError::OffsetOutOfRange => Code::OffsetOutOfRange.code(),
+        ReadError::Corrupt => Code::CorruptMessage.code(),
+        ReadError::Storage(error) => storage_code(error),
+    }
+}
+
+/// Code of a failed storage operation.
+pub fn storage_code(error: &StorageError) -> i16 {
+    match error {
+        StorageError::Poisoned | StorageError::Io(_) => Code::KafkaStorageError.code(),
+        StorageError::Deleted => Code::UnknownTopicOrPartition.code(),
+    }
+}
+
+/// Code of a refused append.
+pub fn append_code(error: &AppendError) -> i16 {
+    match error {
+        AppendError::OutOfOrderSequence => Code::OutOfOrderSequenceNumber.code(),
+        AppendError::InvalidProducerEpoch => Code::InvalidProducerEpoch.code(),
+        AppendError::RecordListTooLarge => Code::RecordListTooLarge.code(),
+        AppendError::Storage(error) => storage_code(error),
+    }
+}
+
+/// Code of records that may not be appended.
+pub fn rejection_code(rejection: &Rejection) -> i16 {
+    match rejection {
+        Rejection::NoBatch
+        | Rejection::SeveralBatches
+        | Rejection::OldMagic(_)
+        | Rejection::BaseOffset(_)
+        | Rejection::RecordCount { .. }
+        | Rejection::ControlBatch
+        | Rejection::Sequence(_)
+        | Rejection::Malformed(_)
+        | Rejection::InvalidRecords(_) => Code::InvalidRecord.code(),
+        Rejection::Length(_)
+        | Rejection::UnknownMagic(_)
+        | Rejection::Crc
+        | Rejection::UnknownCodec
+        | Rejection::Undecompressable => Code::CorruptMessage.code(),
+        Rejection::ZstdTooOld => Code::UnsupportedCompressionType.code(),
+        Rejection::TooLarge { .. } | Rejection::DecompressedTooLarge { .. } => {
+            Code::MessageTooLarge.code()
+        }
+        Rejection::InvalidTimestamps(_) => Code::InvalidTimestamp.code(),
+        Rejection::LargerThanSegment { .. } => Code::RecordListTooLarge.code(),
+    }
+}
+
+/// Code of a fetch session that cannot be used.
+pub fn session_code(error: &session::Error) -> i16 {
+    match error {
+        session::Error::UnknownId => Code::FetchSessionIdNotFound.code(),
+        session::Error::WrongEpoch => Code::InvalidFetchSessionEpoch.code(),
+        session::Error::TopicIdMismatch => Code::FetchSessionTopicIdError.code(),
+    }
+}

@@ -1,0 +1,374 @@
+//! Fetch: reads record batches, waiting for more if asked to.
+//!
+//! Behaviour: partitions are read in request or session order; the first one with records gives at
+//! least a whole batch even above both limits, later ones obey. An answer leaves at once with
+//! enough bytes, with any error, or when nothing is to be waited for; otherwise when enough bytes
+//! have come or the time is up. Records leave from the page cache; what is on the device only is
+//! read on a thread that may wait.
+//!
+//! Version notes: 5+ log start offset; 7+ sessions (KIP-227); 9+ leader epochs (KIP-320); 12+
+//! flexible and diverging epochs (KIP-595); 13+ topic IDs (KIP-516); 15+ no replica ID.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kafka_protocol::ResponseError as Code;
+use kafka_protocol::messages::FetchRequest;
+use kafka_protocol::messages::fetch_request::FetchTopic;
+use tokio::time::Instant;
+
+use super::{Api, Cx, EncodeError, Reply, Respond, error, topics};
+use crate::broker::Broker;
+use crate::kernel::session::{self, Answered, FINAL_EPOCH, Opened, TopicKey, Wanted};
+use crate::kernel::types::Uuid;
+use crate::storage::partition::{FetchWaiter, Partition};
+use crate::storage::reader::{self, Patience, Read};
+use crate::wire::chunk::Frame;
+use crate::wire::fetch::{self, FetchResponse, FetchedPartition, FetchedTopic};
+
+/// The API.
+pub struct Fetch;
+
+impl Api for Fetch {
+    type Request = FetchRequest;
+    type Response = FetchResponse;
+    const VERSIONS: RangeInclusive<i16> = 4..=18;
+    const NAME: &'static str = "Fetch";
+
+    async fn handle(cx: Cx, request: FetchRequest) -> Reply<FetchResponse> {
+        let Some(limits) = Limits::of(&cx, &request) else {
+            return Reply::Now(refuse(&cx, request, Code::InvalidRequest.code()));
+        };
+        let opened = match open(&cx, request) {
+            Ok(opened) => opened,
+            Err(error) => {
+                let error_code = error::session_code(&error);
+                return Reply::Now(FetchResponse { error_code, ..FetchResponse::default() });
+            }
+        };
+        let plan = Plan::new(&cx, opened, limits);
+        match plan.read(Patience::Resident) {
+            Attempt::Read(fetched) if plan.is_enough(&fetched) => {
+                Reply::Now(plan.finish(fetched))
+            }
+            _ => Reply::Later(Box::pin(async move { Some(plan.wait().await) })),
+        }
+    }
+}
+
+impl Respond for FetchResponse {
+    fn respond(self, version: i16, frame: &mut Frame) -> Result<(), EncodeError> {
+        fetch::encode(self, version, frame);
+        Ok(())
+    }
+}
+
+/// Limits of one request.
+#[derive(Clone, Copy)]
+struct Limits {
+    bytes_max: u64,
+    bytes_min: u64,
+    deadline: Option<Instant>,
+    is_read_committed: bool,
+}
+
+impl Limits {
+    /// `None` for values that make no sense.
+    fn of(cx: &Cx, request: &FetchRequest) -> Option<Limits> {
+        let bytes_max = u64::try_from(request.max_bytes).ok()?;
+        if !(0..=1).contains(&request.isolation_level) {
+            return None;
+        }
+        let wait = u64::try_from(request.max_wait_ms).unwrap_or(0);
+        Some(Limits {
+            bytes_max: bytes_max.min(cx.broker.config.fetch.bytes_max as u64),
+            bytes_min: u64::try_from(request.min_bytes).unwrap_or(0),
+            deadline: (wait > 0).then(|| Instant::now() + Duration::from_millis(wait)),
+            is_read_committed: request.isolation_level == 1,
+        })
+    }
+}
+
+fn wanted(topic: &FetchTopic, by_id: bool) -> impl Iterator<Item = Wanted> + '_ {
+    let key = if by_id {
+        TopicKey::Id(topics::id_from_wire(topic.topic_id))
+    } else {
+        TopicKey::Name(Arc::from(&*topic.topic.0))
+    };
+    topic.partitions.iter().map(move |partition| Wanted {
+        topic: key.clone(),
+        partition: partition.partition,
+        offset: partition.fetch_offset,
+        bytes_max: partition.partition_max_bytes,
+        leader_epoch: partition.current_leader_epoch,
+        last_fetched_epoch: partition.last_fetched_epoch,
+    })
+}
+
+fn open(cx: &Cx, request: FetchRequest) -> Result<Opened, session::Error> {
+    let by_id = cx.version >= 13;
+    let epoch = if cx.version >= 7 { request.session_epoch } else { FINAL_EPOCH };
+    let list = request.topics.iter().flat_map(|topic| wanted(topic, by_id)).collect();
+    let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| {
+        let key = if by_id {
+            TopicKey::Id(topics::id_from_wire(topic.topic_id))
+        } else {
+            TopicKey::Name(Arc::from(&*topic.topic.0))
+        };
+        topic.partitions.iter().map(move |partition| (key.clone(), *partition))
+    });
+    let sessions = &cx.broker.fetch_sessions;
+    let new_id = if epoch == session::INITIAL_EPOCH { sessions.fresh_id() } else { 0 };
+    let forgotten = forgotten.collect();
+    let id = if cx.version >= 7 { request.session_id } else { session::NO_SESSION };
+    let request = session::Request { id, epoch, by_id, wanted: list, forgotten, new_id };
+    sessions.lock().open(cx.broker.clock.now(), request)
+}
+
+/// Before sessions there was no place for an error of the whole request.
+fn refuse(cx: &Cx, request: FetchRequest, code: i16) -> FetchResponse {
+    if cx.version >= 7 {
+        return FetchResponse { error_code: code, ..FetchResponse::default() };
+    }
+    let refused = request.topics.into_iter().map(|topic| FetchedTopic {
+        name: Arc::from(&*topic.topic.0),
+        id: Uuid::ZERO,
+        partitions: topic
+            .partitions
+            .iter()
+            .map(|partition| FetchedPartition::error(partition.partition, code))
+            .collect(),
+    });
+    FetchResponse { topics: refused.collect(), ..FetchResponse::default() }
+}
+
+/// A request with everything looked up.
+struct Plan {
+    broker: Arc<Broker>,
+    opened: Opened,
+    partitions: Vec<Result<Arc<Partition>, i16>>,
+    limits: Limits,
+}
+
+enum Attempt {
+    Read(Vec<FetchedPartition>),
+    Cold,
+}
+
+impl Plan {
+    fn new(cx: &Cx, opened: Opened, limits: Limits) -> Plan {
+        let find = |wanted: &Wanted| match &wanted.topic {
+            TopicKey::Name(name) => {
+                topics::resolve(cx, uuid::Uuid::nil(), name, wanted.partition)
+            }
+            TopicKey::Id(id) if id.is_zero() => Err(Code::UnknownTopicId.code()),
+            TopicKey::Id(id) => {
+                topics::resolve(cx, topics::id_to_wire(*id), "", wanted.partition)
+            }
+        };
+        let partitions = opened.wanted.iter().map(find).collect();
+        Plan { broker: Arc::clone(&cx.broker), opened, partitions, limits }
+    }
+
+    /// Reads every partition once.
+    fn read(&self, patience: Patience) -> Attempt {
+        let mut left = self.limits.bytes_max;
+        let mut found_any = false;
+        let mut fetched = Vec::with_capacity(self.opened.wanted.len());
+        for (wanted, partition) in self.opened.wanted.iter().zip(&self.partitions) {
+            let partition = match partition {
+                Ok(partition) => partition,
+                Err(code) => {
+                    fetched.push(FetchedPartition::error(wanted.partition, *code));
+                    continue;
+                }
+            };
+            let Some(one) = self.read_one(wanted, partition, left, !found_any, patience) else {
+                return Attempt::Cold;
+            };
+            found_any |= one.records.is_some();
+            left = left.saturating_sub(one.record_bytes());
+            fetched.push(one);
+        }
+        Attempt::Read(fetched)
+    }
+
+    /// `None` if the device would have to be asked.
+    fn read_one(
+        &self,
+        wanted: &Wanted,
+        partition: &Partition,
+        left: u64,
+        whole_batch: bool,
+        patience: Patience,
+    ) -> Option<FetchedPartition> {
+        let index = wanted.partition;
+        let epoch = partition.leader_epoch();
+        if wanted.leader_epoch >= 0 && wanted.leader_epoch != epoch {
+            let fenced = wanted.leader_epoch < epoch;
+            let code = if fenced { Code::FencedLeaderEpoch } else { Code::UnknownLeaderEpoch };
+            return Some(FetchedPartition::error(index, code.code()));
+        }
+        let high_watermark = partition.high_watermark();
+        let mut fetched = FetchedPartition {
+            index,
+            error_code: error::NONE,
+            high_watermark,
+            last_stable_offset: partition.last_stable_offset(),
+            log_start_offset: partition.log_start_offset(),
+            is_read_committed: self.limits.is_read_committed,
+            diverging_epoch: None,
+            records: None,
+        };
+        if wanted.last_fetched_epoch >= 0 {
+            let ends = partition.state().log.end_offset_of_epoch(wanted.last_fetched_epoch);
+            if ends.1 < 0 {
+                return Some(FetchedPartition::error(index, Code::OffsetOutOfRange.code()));
+            }
+            if ends.0 < wanted.last_fetched_epoch || ends.1 < wanted.offset {
+                fetched.diverging_epoch = Some(ends);
+                return Some(fetched);
+            }
+        }
+        let bytes_max = u64::try_from(wanted.bytes_max).unwrap_or(0).min(left);
+        let indexes = self.broker.partitions.indexes();
+        match reader::read(partition, indexes, wanted.offset, bytes_max, whole_batch, patience) {
+            Ok(Read::Slice(slice)) => fetched.records = Some(slice),
+            Ok(Read::Empty) => {}
+            Ok(Read::Cold) => return None,
+            Err(error) => {
+                return Some(FetchedPartition::error(index, error::read_code(&error)));
+            }
+        }
+        Some(fetched)
+    }
+
+    /// Whether an answer leaves without waiting for more.
+    fn is_enough(&self, fetched: &[FetchedPartition]) -> bool {
+        let bytes: u64 = fetched.iter().map(FetchedPartition::record_bytes).sum();
+        bytes >= self.limits.bytes_min
+            || fetched.is_empty()
+            || self.limits.deadline.is_none_or(|deadline| deadline <= Instant::now())
+            || fetched.iter().any(must_answer)
+    }
+
+    /// Reads until there is enough or the time is up.
+    async fn wait(self) -> FetchResponse {
+        let plan = Arc::new(self);
+        let waiter = FetchWaiter::new(i64::MAX);
+        // Registered before reading, so that nothing appended in between is missed.
+        let _watch = Watch::new(&plan, &waiter);
+        loop {
+            waiter.want(i64::MAX);
+            let fetched = match plan.read(Patience::Resident) {
+                Attempt::Read(fetched) => fetched,
+                Attempt::Cold => Plan::read_cold(&plan).await,
+            };
+            if plan.is_enough(&fetched) {
+                return plan.finish(fetched);
+            }
+            let bytes: u64 = fetched.iter().map(FetchedPartition::record_bytes).sum();
+            let missing = plan.limits.bytes_min.saturating_sub(bytes);
+            waiter.want(i64::try_from(missing).unwrap_or(i64::MAX));
+            // Appended after the read and before the line above: looked at once more.
+            if plan.has_grown(&fetched) {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            match plan.limits.deadline {
+                Some(deadline) => {
+                    // Both outcomes read once more; the deadline makes the next round the last.
+                    let _ = tokio::time::timeout_at(deadline, waiter.woken()).await;
+                }
+                None => return plan.finish(fetched),
+            }
+        }
+    }
+
+    fn has_grown(&self, fetched: &[FetchedPartition]) -> bool {
+        self.partitions.iter().zip(fetched).any(|(partition, fetched)| match partition {
+            Ok(partition) => partition.high_watermark() != fetched.high_watermark,
+            Err(_) => false,
+        })
+    }
+
+    async fn read_cold(plan: &Arc<Plan>) -> Vec<FetchedPartition> {
+        let blocking = Arc::clone(plan);
+        let read = tokio::task::spawn_blocking(move || blocking.read(Patience::Wait)).await;
+        match read {
+            Ok(Attempt::Read(fetched)) => fetched,
+            _ => {
+                let code = Code::KafkaStorageError.code();
+                let wanted = plan.opened.wanted.iter();
+                wanted.map(|wanted| FetchedPartition::error(wanted.partition, code)).collect()
+            }
+        }
+    }
+
+    /// Remembers the answer in its session and shapes it.
+    fn finish(&self, fetched: Vec<FetchedPartition>) -> FetchResponse {
+        let named = if self.opened.session_id == session::NO_SESSION {
+            vec![true; fetched.len()]
+        } else {
+            let answered: Vec<Answered> = fetched.iter().map(answered).collect();
+            self.broker.fetch_sessions.lock().answer(&self.opened, &answered)
+        };
+        let mut topics: Vec<FetchedTopic> = Vec::new();
+        let mut previous: Option<&TopicKey> = None;
+        for ((wanted, fetched), named) in self.opened.wanted.iter().zip(fetched).zip(named) {
+            if !named {
+                continue;
+            }
+            if previous != Some(&wanted.topic) {
+                topics.push(empty_topic(&wanted.topic));
+                previous = Some(&wanted.topic);
+            }
+            if let Some(topic) = topics.last_mut() {
+                topic.partitions.push(fetched);
+            }
+        }
+        FetchResponse { error_code: error::NONE, session_id: self.opened.session_id, topics }
+    }
+}
+
+fn empty_topic(key: &TopicKey) -> FetchedTopic {
+    let (name, id) = match key {
+        TopicKey::Name(name) => (Arc::clone(name), Uuid::ZERO),
+        TopicKey::Id(id) => (Arc::from(""), *id),
+    };
+    FetchedTopic { name, id, partitions: Vec::new() }
+}
+
+fn must_answer(fetched: &FetchedPartition) -> bool {
+    fetched.error_code != error::NONE || fetched.diverging_epoch.is_some()
+}
+
+fn answered(fetched: &FetchedPartition) -> Answered {
+    Answered {
+        high_watermark: fetched.high_watermark,
+        log_start_offset: fetched.log_start_offset,
+        has_records: fetched.records.is_some(),
+        must_answer: must_answer(fetched),
+    }
+}
+
+/// Registers a waiter with every partition for as long as it lives.
+struct Watch {
+    plan: Arc<Plan>,
+    waiter: Arc<FetchWaiter>,
+}
+
+impl Watch {
+    fn new(plan: &Arc<Plan>, waiter: &Arc<FetchWaiter>) -> Watch {
+        plan.partitions.iter().flatten().for_each(|partition| partition.watch(waiter));
+        Watch { plan: Arc::clone(plan), waiter: Arc::clone(waiter) }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let partitions = self.plan.partitions.iter().flatten();
+        partitions.for_each(|partition| partition.unwatch(&self.waiter));
+    }
+}

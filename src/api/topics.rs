@@ -1,0 +1,85 @@
+//! What several handlers ask of a topic: finding a partition by name or by ID, and the codec
+//! crate's view of its configuration.
+
+use std::sync::Arc;
+
+use kafka_protocol::ResponseError as Code;
+
+use super::Cx;
+use crate::config::dynamic::{CompressionType, TimestampType as ConfiguredType, TopicConfig};
+use crate::kernel::batch::{Codec, TimestampType};
+use crate::kernel::types::{PartitionIndex, TopicIdPartition, Uuid};
+use crate::storage::partition::Partition;
+
+/// Topic of committed offsets and group state.
+pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
+/// Topics that only the broker writes.
+const INTERNAL: [&str; 3] = [OFFSETS_TOPIC, "__transaction_state", "__share_group_state"];
+
+/// Whether only the broker writes the topic.
+pub fn is_internal(topic: &str) -> bool {
+    INTERNAL.contains(&topic)
+}
+
+/// The kernel's form of an ID of the codec crate.
+pub fn id_from_wire(id: uuid::Uuid) -> Uuid {
+    Uuid(*id.as_bytes())
+}
+
+/// The codec crate's form of an ID.
+pub fn id_to_wire(id: Uuid) -> uuid::Uuid {
+    uuid::Uuid::from_bytes(id.0)
+}
+
+/// Finds a partition by the topic's ID, if that is not zero, or else by its name. The error is
+/// Kafka's code: 100 for an unknown ID, 3 for an unknown name or partition.
+pub fn resolve(
+    cx: &Cx,
+    id: uuid::Uuid,
+    name: &str,
+    partition: PartitionIndex,
+) -> Result<Arc<Partition>, i16> {
+    let topic_id = if id.is_nil() {
+        let image = cx.broker.control.image();
+        image.topic(name).map(|topic| topic.id).ok_or(Code::UnknownTopicOrPartition.code())?
+    } else {
+        let topic_id = id_from_wire(id);
+        let image = cx.broker.control.image();
+        image.topic_by_id(&topic_id).ok_or(Code::UnknownTopicId.code())?;
+        topic_id
+    };
+    cx.broker
+        .partitions
+        .get(&TopicIdPartition { topic_id, partition })
+        .ok_or(Code::UnknownTopicOrPartition.code())
+}
+
+/// Who sets the timestamps of a topic's records.
+pub fn timestamp_type(config: &TopicConfig) -> TimestampType {
+    match config.message_timestamp_type {
+        ConfiguredType::CreateTime => TimestampType::CreateTime,
+        ConfiguredType::LogAppendTime => TimestampType::LogAppendTime,
+    }
+}
+
+/// The codec that a topic's batches are stored with; `None` keeps the producer's.
+pub fn codec(config: &TopicConfig) -> Option<Codec> {
+    match config.compression_type {
+        CompressionType::Producer => None,
+        CompressionType::Uncompressed => Some(Codec::None),
+        CompressionType::Gzip => Some(Codec::Gzip),
+        CompressionType::Snappy => Some(Codec::Snappy),
+        CompressionType::Lz4 => Some(Codec::Lz4),
+        CompressionType::Zstd => Some(Codec::Zstd),
+    }
+}
+
+/// The configured level of a codec that has levels.
+pub fn compression_level(config: &TopicConfig, codec: Codec) -> Option<i32> {
+    match codec {
+        Codec::Gzip => Some(config.compression_gzip_level),
+        Codec::Lz4 => Some(config.compression_lz4_level),
+        Codec::Zstd => Some(config.compression_zstd_level),
+        Codec::None | Codec::Snappy => None,
+    }
+}

@@ -1,0 +1,159 @@
+//! The metadata of the cluster: `decide` on the image, append and sync the records, apply them,
+//! then answer. Readers take a snapshot of the image and hold no lock. A topic's partitions exist
+//! before the image names them and go after it has forgotten them, so creation and deletion are
+//! atomic to clients.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::Mutex;
+
+use crate::clock::Clock;
+use crate::config::dynamic::{self, BrokerDefaults, TopicConfig};
+use crate::kernel::meta::{self, Command, Image, Outcome, Record, Resource, ResourceKind};
+use crate::kernel::types::TopicIdPartition;
+use crate::storage::error::StorageError;
+use crate::storage::metadata_log::MetadataLog;
+use crate::storage::partitions::Partitions;
+
+/// Bytes of metadata log behind the newest snapshot that make another one worth writing.
+const SNAPSHOT_BYTES: u64 = 1024 * 1024;
+/// Records above which a command is framed as a transaction: one batch holds fewer.
+const ATOMIC_RECORDS_MAX: usize = 5_000;
+
+/// Handle to the metadata. Cheap to clone.
+#[derive(Clone)]
+pub struct Control {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    clock: Clock,
+    defaults: BrokerDefaults,
+    partitions: Arc<Partitions>,
+    image: RwLock<Arc<Image>>,
+    log: Mutex<MetadataLog>,
+}
+
+impl Control {
+    /// Takes over the metadata log and the image folded from it.
+    pub fn new(
+        clock: Clock,
+        defaults: BrokerDefaults,
+        partitions: Arc<Partitions>,
+        log: MetadataLog,
+        image: Image,
+    ) -> Control {
+        let image = RwLock::new(Arc::new(image));
+        let log = Mutex::new(log);
+        Control { shared: Arc::new(Shared { clock, defaults, partitions, image, log }) }
+    }
+
+    /// The metadata as of now.
+    pub fn image(&self) -> Arc<Image> {
+        Arc::clone(&self.shared.image.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Defaults of topic configurations on this broker.
+    pub fn defaults(&self) -> &BrokerDefaults {
+        &self.shared.defaults
+    }
+
+    /// Carries out a command. The answer is durable. A caller that goes away does not undo it.
+    pub async fn execute(&self, command: Command) -> Result<Outcome, StorageError> {
+        let shared = Arc::clone(&self.shared);
+        // Detached, because a connection that closes must not leave records half applied.
+        let done = tokio::spawn(async move { shared.execute(&command).await });
+        done.await.unwrap_or(Err(StorageError::Poisoned))
+    }
+
+    /// Waits for a running command, then lets no other begin. For shutdown.
+    pub async fn quiesce(&self) -> tokio::sync::MutexGuard<'_, MetadataLog> {
+        self.shared.log.lock().await
+    }
+}
+
+impl Shared {
+    fn image(&self) -> Arc<Image> {
+        Arc::clone(&self.image.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn execute(&self, command: &Command) -> Result<Outcome, StorageError> {
+        let log = self.log.lock().await;
+        let before = self.image();
+        let mut decision = meta::decide(&before, command, &validate);
+        if decision.records.is_empty() {
+            return Ok(decision.outcome);
+        }
+        if decision.records.len() > ATOMIC_RECORDS_MAX {
+            decision.records = meta::command::in_transaction("command", decision.records);
+        }
+        let now = self.clock.now();
+        let revision = log.commit(&decision.records, now).await?;
+        let mut after = Image::clone(&before);
+        for record in &decision.records {
+            // The records were decided on this very image.
+            after.apply(record).expect("decided records apply");
+        }
+        after.revision = revision;
+        let after = Arc::new(after);
+        self.create_partitions(&after, &decision.records);
+        *self.image.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&after);
+        self.remove_topics(&decision.records);
+        if log.is_snapshot_due(SNAPSHOT_BYTES) {
+            let rocks = Arc::clone(self.partitions.rocks());
+            if let Err(error) = tokio::task::block_in_place(|| log.snapshot(&after, &rocks, now)) {
+                tracing::warn!(%error, "no snapshot of the metadata log could be written");
+            }
+        }
+        Ok(decision.outcome)
+    }
+
+    fn create_partitions(&self, image: &Image, records: &[Record]) {
+        for record in records {
+            let Record::Partition(partition) = record else { continue };
+            let id = TopicIdPartition {
+                topic_id: partition.topic_id,
+                partition: partition.partition_index,
+            };
+            let Some(topic) = image.topic_by_id(&id.topic_id) else { continue };
+            if self.partitions.get(&id).is_none() {
+                let config = topic_config(&self.defaults, image, &topic.name);
+                self.partitions.create(id, &topic.name, config, partition.state.leader_epoch);
+            }
+        }
+    }
+
+    fn remove_topics(&self, records: &[Record]) {
+        for record in records {
+            let Record::RemoveTopic { topic_id } = record else { continue };
+            let partitions = Arc::clone(&self.partitions);
+            let topic_id = *topic_id;
+            // Folders are the device's business. What is left behind goes at the next start.
+            tokio::task::spawn_blocking(move || {
+                if let Some(folder) = partitions.remove_topic(topic_id)
+                    && let Err(error) = std::fs::remove_dir_all(&folder)
+                {
+                    tracing::warn!(folder = %folder.display(), %error,
+                        "the folder of a deleted topic cannot be removed");
+                }
+            });
+        }
+    }
+}
+
+/// Configuration in force for a topic.
+pub fn topic_config(defaults: &BrokerDefaults, image: &Image, topic: &str) -> Arc<TopicConfig> {
+    let overrides = image.configs(&Resource::topic(topic));
+    let pairs = overrides.iter().flat_map(|configs| configs.iter());
+    let map = pairs.map(|(key, value)| (key.to_string(), value.to_string())).collect();
+    Arc::new(TopicConfig::resolve(defaults, &map))
+}
+
+fn validate(kind: ResourceKind, key: &str, value: &str) -> Result<(), String> {
+    match kind {
+        ResourceKind::Topic => {
+            dynamic::validate_topic(key, value).map(drop).map_err(|error| error.to_string())
+        }
+        _ => Err(format!("{key} cannot be changed while the broker runs")),
+    }
+}

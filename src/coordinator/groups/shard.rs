@@ -1,0 +1,311 @@
+//! The groups of one partition of `__consumer_offsets`: the kernel behind a mutex, the requests
+//! that wait for it, and what the RocksDB view does not have yet. A failed append is the end of a
+//! shard: the partition is offline, and everybody is sent away.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::kernel::batch::{BatchBuilder, BatchHeader};
+use crate::kernel::group::records::Record;
+use crate::kernel::group::{Config, Effect, Error, Event, Groups, Response, Ticket};
+use crate::kernel::records::read_records;
+use crate::kernel::types::{Offset, TimestampMs};
+use crate::storage::append::Prepared;
+use crate::storage::error::ReadError;
+use crate::storage::partition::Partition;
+use crate::storage::partitions::Partitions;
+use crate::storage::reader;
+use crate::storage::rocks::{Changes, Rocks};
+use crate::storage::schema::{group_record, prefix_end};
+
+/// Records of one step are split into batches of about this size.
+const BATCH_BYTES: usize = 512 * 1024;
+
+/// Bound for batches that somebody else wrote compressed.
+const DECOMPRESSED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+pub(super) struct Shard {
+    partition: Arc<Partition>,
+    state: Mutex<State>,
+}
+
+struct State {
+    groups: Groups,
+    waiting: HashMap<Ticket, oneshot::Sender<Settling<Response>>>,
+    next_ticket: Ticket,
+    /// End of the last batch: what must be durable before any answer leaves.
+    end_offset: Offset,
+    /// Newest value of each key that the view does not have yet.
+    changes: HashMap<Bytes, Option<Bytes>>,
+}
+
+/// What a step means for the tasks of the coordinator.
+pub(super) struct Stepped {
+    pub(super) deadline: Option<TimestampMs>,
+    pub(super) has_changes: bool,
+}
+
+/// Something that may be told once the log is durable up to an offset.
+pub(super) struct Settling<T> {
+    partition: Arc<Partition>,
+    end_offset: Offset,
+    value: T,
+}
+
+impl<T> Settling<T> {
+    pub(super) async fn settled(self) -> Result<T, Error> {
+        match self.partition.durable(self.end_offset).await {
+            Ok(()) => Ok(self.value),
+            Err(_) => Err(Error::NotCoordinator),
+        }
+    }
+}
+
+/// A request that waits for its answer.
+pub(super) struct Waiting {
+    answer: oneshot::Receiver<Settling<Response>>,
+    _parked: Parked,
+}
+
+/// Tells the kernel if the answer is no longer wanted.
+struct Parked {
+    shard: Arc<Shard>,
+    ticket: Ticket,
+}
+
+impl Drop for Parked {
+    fn drop(&mut self) {
+        self.shard.abandon(self.ticket);
+    }
+}
+
+impl Waiting {
+    pub(super) async fn answer(mut self) -> Result<Response, Error> {
+        match (&mut self.answer).await {
+            Ok(settling) => settling.settled().await,
+            Err(_) => Err(Error::NotCoordinator),
+        }
+    }
+}
+
+impl Shard {
+    /// Reads the view and what the log holds beyond it. `Event::Loaded` must follow.
+    pub(super) fn load(
+        partition: Arc<Partition>,
+        partitions: &Partitions,
+        config: Config,
+    ) -> Result<Shard, ReadError> {
+        let mut state = State {
+            groups: Groups::new(config.clone()),
+            waiting: HashMap::new(),
+            next_ticket: 0,
+            end_offset: partition.high_watermark(),
+            changes: HashMap::new(),
+        };
+        let applied = match load_view(&partition, partitions.rocks(), &mut state.groups) {
+            Some(applied) => applied,
+            None => {
+                forget_view(&partition, partitions.rocks());
+                state.groups = Groups::new(config);
+                partition.log_start_offset()
+            }
+        };
+        reader::replay(&partition, partitions.indexes(), applied, |header, batch| {
+            if !header.is_control() {
+                state.replay(batch);
+            }
+            Ok(())
+        })?;
+        let skipped = state.groups.skipped_records();
+        if skipped > 0 {
+            tracing::warn!(partition = partition.id.partition, records = skipped,
+                "records of __consumer_offsets cannot be read and are passed over");
+        }
+        Ok(Shard { partition, state: Mutex::new(state) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Registers somebody who waits for an answer.
+    pub(super) fn wait(shard: &Arc<Shard>) -> (Ticket, Waiting) {
+        let (sender, answer) = oneshot::channel();
+        let mut state = shard.lock();
+        let ticket = state.next_ticket;
+        state.next_ticket += 1;
+        state.waiting.insert(ticket, sender);
+        (ticket, Waiting { answer, _parked: Parked { shard: Arc::clone(shard), ticket } })
+    }
+
+    fn abandon(&self, ticket: Ticket) {
+        let mut state = self.lock();
+        if state.waiting.remove(&ticket).is_some() {
+            // Time stands still here: a vanished client changes nothing before its session ends.
+            state.groups.step(TimestampMs::MIN, Event::Abandon { ticket }, &mut Vec::new());
+        }
+    }
+
+    /// Lets an event happen: the records it leads to are appended in order, and its answers go to
+    /// those who wait, who let them out once everything so far is durable.
+    pub(super) fn step(&self, now: TimestampMs, event: Event) -> Stepped {
+        let mut effects = Vec::new();
+        let mut state = self.lock();
+        state.groups.step(now, event, &mut effects);
+        let mut records = Vec::new();
+        let mut replies = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Append(record) => records.push(record),
+                Effect::Reply { ticket, response } => replies.push((ticket, response)),
+            }
+        }
+        if let Err(error) = state.append(&self.partition, records, now) {
+            tracing::error!(partition = self.partition.id.partition, %error,
+                "groups cannot be stored: they are unavailable until the broker is restarted");
+            state.groups.step(now, Event::Unload, &mut Vec::new());
+            // Everybody who waits sees that nobody will answer.
+            state.waiting.clear();
+            return Stepped { deadline: None, has_changes: false };
+        }
+        let end_offset = state.end_offset;
+        for (ticket, value) in replies {
+            let partition = Arc::clone(&self.partition);
+            if let Some(waiting) = state.waiting.remove(&ticket) {
+                // A receiver that is gone belongs to a closed connection.
+                let _ = waiting.send(Settling { partition, end_offset, value });
+            }
+        }
+        Stepped {
+            deadline: state.groups.next_deadline(),
+            has_changes: !state.changes.is_empty(),
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<TimestampMs> {
+        self.lock().groups.next_deadline()
+    }
+
+    /// Asks the groups something that must be durable before it is told.
+    pub(super) fn read<T>(&self, ask: impl FnOnce(&Groups) -> T) -> Settling<T> {
+        let state = self.lock();
+        let partition = Arc::clone(&self.partition);
+        Settling { partition, end_offset: state.end_offset, value: ask(&state.groups) }
+    }
+
+    /// Asks the groups something.
+    pub(super) fn look<T>(&self, ask: impl FnOnce(&Groups) -> T) -> T {
+        ask(&self.lock().groups)
+    }
+
+    /// Adds what the view does not have, once it is durable: the view must never be ahead of the
+    /// log.
+    pub(super) async fn add_durable_changes(&self, changes: &mut Changes) -> bool {
+        let (taken, end_offset) = {
+            let mut state = self.lock();
+            (std::mem::take(&mut state.changes), state.end_offset)
+        };
+        if taken.is_empty() || self.partition.durable(end_offset).await.is_err() {
+            return false;
+        }
+        let id = self.partition.id;
+        for (key, value) in taken {
+            let key = group_record::key(id, &key);
+            match value {
+                Some(value) => changes.put(&key, &value),
+                None => changes.delete(&key),
+            }
+        }
+        changes.put(&group_record::applied_key(id), &group_record::encode_applied(end_offset));
+        true
+    }
+}
+
+impl State {
+    fn append(
+        &mut self,
+        partition: &Arc<Partition>,
+        records: Vec<Record>,
+        now: TimestampMs,
+    ) -> Result<(), String> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let mut batches = Vec::new();
+        let mut builder = BatchBuilder::new();
+        for record in &records {
+            builder.append(now, Some(&record.key), record.value.as_deref(), &[]);
+            if builder.total_size() >= BATCH_BYTES {
+                batches.push(prepare(std::mem::take(&mut builder))?);
+            }
+        }
+        if builder.record_count() > 0 {
+            batches.push(prepare(builder)?);
+        }
+        for result in partition.append(&mut batches, now) {
+            let appended = result.map_err(|error| error.to_string())?;
+            self.end_offset = self.end_offset.max(appended.end_offset);
+        }
+        self.changes.extend(records.into_iter().map(|record| (record.key, record.value)));
+        Ok(())
+    }
+
+    /// Takes in one batch of the log that the view does not have.
+    fn replay(&mut self, batch: &[u8]) {
+        for record in read_records(batch, DECOMPRESSED_BYTES_MAX) {
+            let Ok(record) = record else {
+                tracing::warn!("a batch of __consumer_offsets cannot be read to its end");
+                return;
+            };
+            let Some(key) = record.key else { continue };
+            let (key, value) = (owned(&key), record.value.as_ref().map(owned));
+            self.changes.insert(key.clone(), value.clone());
+            self.groups.step(0, Event::Replay { key, value }, &mut Vec::new());
+        }
+    }
+}
+
+/// A copy that does not keep its batch in memory.
+fn owned(bytes: &Bytes) -> Bytes {
+    Bytes::copy_from_slice(bytes)
+}
+
+fn prepare(builder: BatchBuilder) -> Result<Prepared, String> {
+    let batch = builder.build();
+    let header = BatchHeader::parse(&batch).map_err(|error| error.to_string())?;
+    Ok(Prepared::new(header, batch))
+}
+
+/// Replays the view. Tells up to which offset of the log it goes, unless it cannot be used: it is
+/// not there, damaged, or ahead of a log that lost its end.
+fn load_view(partition: &Partition, rocks: &Rocks, groups: &mut Groups) -> Option<Offset> {
+    let id = partition.id;
+    let applied = rocks.get(&group_record::applied_key(id))?;
+    let applied = group_record::decode_applied(&applied)?;
+    if applied > partition.high_watermark() || applied < partition.log_start_offset() {
+        return None;
+    }
+    let prefix = group_record::prefix(id);
+    let is_whole = rocks.scan(&prefix, |key, value| {
+        let key = Bytes::copy_from_slice(&key[prefix.len()..]);
+        let value = Some(Bytes::copy_from_slice(value));
+        groups.step(0, Event::Replay { key, value }, &mut Vec::new());
+    });
+    is_whole.then_some(applied)
+}
+
+fn forget_view(partition: &Partition, rocks: &Rocks) {
+    let applied_key = group_record::applied_key(partition.id);
+    let prefix = group_record::prefix(partition.id);
+    if rocks.get(&applied_key).is_none() && partition.high_watermark() == 0 {
+        // A new partition has left nothing behind.
+        return;
+    }
+    let mut changes = Changes::default();
+    changes.delete(&applied_key);
+    changes.delete_range(&prefix, &prefix_end(&prefix));
+    rocks.commit(changes);
+}

@@ -1,0 +1,132 @@
+//! The rules of a partition's log.
+
+use super::retention;
+use super::*;
+use crate::kernel::batch::BatchBuilder;
+
+fn limits() -> Limits {
+    Limits {
+        segment_bytes: 1000,
+        segment_ms: 10_000,
+        segment_index_bytes: 1 << 20,
+        index_interval_bytes: 100,
+        retention_ms: Some(50_000),
+        retention_bytes: None,
+        delete: true,
+    }
+}
+
+fn batch(records: usize, timestamp: i64, value_bytes: usize) -> BatchHeader {
+    let mut builder = BatchBuilder::new();
+    let value = vec![7u8; value_bytes];
+    for _ in 0..records {
+        builder.append(timestamp, None, Some(&value), &[]);
+    }
+    BatchHeader::parse(&builder.build()).unwrap()
+}
+
+fn append(log: &mut Log, mut header: BatchHeader, now: i64) -> Offset {
+    let Judgement::Append { base_offset, roll } = log.judge(&header, now) else {
+        panic!("a batch without a producer is always appended")
+    };
+    if roll {
+        log.roll();
+    }
+    header.base_offset = base_offset;
+    header.leader_epoch = 0;
+    log.append(&header, now);
+    base_offset
+}
+
+#[test]
+fn offsets_are_dense_over_segments() {
+    let mut log = Log::empty(0, limits());
+    let offsets: Vec<_> = (0..20).map(|n| append(&mut log, batch(3, n, 40), n)).collect();
+    assert_eq!(offsets, (0..20).map(|n| 3 * n).collect::<Vec<_>>());
+    assert!(log.segments.len() > 3);
+    for pair in log.segments.windows(2) {
+        assert_eq!(pair[0].end_offset, pair[1].base_offset);
+        assert!(pair[0].size <= 1000);
+    }
+    for offset in 0..60 {
+        let place = log.place_of_offset(offset).unwrap();
+        let segment = log.segments.iter().find(|s| s.base_offset == place.segment).unwrap();
+        assert!((segment.base_offset..segment.end_offset).contains(&offset));
+    }
+    assert_eq!(log.place_of_offset(60), None);
+}
+
+#[test]
+fn a_segment_is_rolled_by_the_age_of_its_records() {
+    let mut log = Log::empty(0, limits());
+    append(&mut log, batch(1, 1_000, 10), 1_000);
+    append(&mut log, batch(1, 11_000, 10), 11_000);
+    assert_eq!(log.segments.len(), 1);
+    append(&mut log, batch(1, 11_001, 10), 11_001);
+    assert_eq!(log.segments.len(), 2);
+}
+
+#[test]
+fn old_segments_expire_and_the_start_follows() {
+    let mut log = Log::empty(0, limits());
+    for time in [0, 20_000, 40_000] {
+        append(&mut log, batch(1, time, 10), time);
+    }
+    assert_eq!(retention::expired(&log, 50_000), 0);
+    assert_eq!(retention::expired(&log, 50_001), 1);
+    assert_eq!(retention::expired(&log, 100_000), 3);
+    assert_eq!(retention::remove_oldest(&mut log, 1), [0]);
+    assert_eq!(log.log_start_offset, 1);
+    log.limits.delete = false;
+    assert_eq!(retention::expired(&log, 100_000), 0);
+}
+
+#[test]
+fn size_retention_keeps_at_least_what_is_asked() {
+    let mut log = Log::empty(0, limits());
+    (0..20).for_each(|n| drop(append(&mut log, batch(3, 0, 40), n)));
+    log.limits.retention_ms = None;
+    log.limits.retention_bytes = Some(1500);
+    let count = retention::expired(&log, 0);
+    assert!(count > 0);
+    retention::remove_oldest(&mut log, count);
+    assert!(log.size() >= 1500);
+    assert!(log.size() - log.segments[0].size < 1500);
+}
+
+#[test]
+fn walking_the_stored_bytes_gives_the_same_log() {
+    let mut log = Log::empty(0, Limits { segment_bytes: 1 << 30, ..limits() });
+    let mut bytes = Vec::new();
+    for n in 0..50 {
+        let mut builder = BatchBuilder::new().producer(9, 0, n * 2);
+        builder.append(n.into(), Some(b"k"), Some(&[1; 30]), &[]);
+        builder.append(n.into(), None, None, &[]);
+        let mut batch = builder.build().to_vec();
+        let mut header = BatchHeader::parse(&batch).unwrap();
+        let Judgement::Append { base_offset, .. } = log.judge(&header, n.into()) else {
+            panic!("the sequence is in order")
+        };
+        crate::kernel::batch::set_base_offset(&mut batch, base_offset);
+        crate::kernel::batch::set_leader_epoch(&mut batch, 0);
+        header = BatchHeader::parse(&batch).unwrap();
+        log.append(&header, n.into());
+        bytes.extend_from_slice(&batch);
+    }
+    let mut again = Log::empty(0, log.limits);
+    let walked = recovery::walk(&mut again, &bytes, 1_000);
+    assert_eq!(walked.valid, bytes.len());
+    assert_eq!(again.segments, log.segments);
+    assert_eq!(again.producers.encode(), log.producers.encode());
+    // A torn tail is left out, whole batches before it stay.
+    let mut torn = Log::empty(0, log.limits);
+    let walked = recovery::walk(&mut torn, &bytes[..bytes.len() - 1], 1_000);
+    assert_eq!(torn.end_offset(), log.end_offset() - 2);
+    assert!(matches!(walked.end, recovery::End::NeedsMore { .. }));
+    // So is a corrupt one.
+    let at = bytes.len() - 5;
+    bytes[at] ^= 1;
+    let mut corrupt = Log::empty(0, log.limits);
+    assert_eq!(recovery::walk(&mut corrupt, &bytes, 1_000).end, recovery::End::Corrupt);
+    assert_eq!(corrupt.end_offset(), log.end_offset() - 2);
+}

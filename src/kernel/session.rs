@@ -1,0 +1,297 @@
+//! Incremental fetch sessions (KIP-227): what a session asks for is remembered, and an answer
+//! names only the partitions with something new. Pure; how partitions are read is not its matter.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::types::{LeaderEpoch, Offset, PartitionIndex, TimestampMs, Uuid};
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;
+
+/// Session epoch of a request that wants no session.
+pub const FINAL_EPOCH: i32 = -1;
+/// Session epoch of a request that asks for a new session.
+pub const INITIAL_EPOCH: i32 = 0;
+/// Session ID that stands for none.
+pub const NO_SESSION: i32 = 0;
+
+/// A session that was not used for so long may be evicted for another, as in Kafka.
+const EVICTABLE_AFTER_MS: i64 = 120_000;
+
+/// A topic as the request names it: by ID since version 13, by name before.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TopicKey {
+    /// By name.
+    Name(Arc<str>),
+    /// By ID.
+    Id(Uuid),
+}
+
+/// What a request wants of one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Topic.
+    pub topic: TopicKey,
+    /// Partition.
+    pub partition: PartitionIndex,
+    /// Offset to read from.
+    pub offset: Offset,
+    /// Most bytes.
+    pub bytes_max: i32,
+    /// Leader epoch the client believes in, -1 if it does not say.
+    pub leader_epoch: LeaderEpoch,
+    /// Epoch of the last record it read, -1 if it does not say.
+    pub last_fetched_epoch: LeaderEpoch,
+}
+
+/// The part of a Fetch request that concerns sessions.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Session ID, 0 for none.
+    pub id: i32,
+    /// Session epoch.
+    pub epoch: i32,
+    /// Whether topics are named by ID.
+    pub by_id: bool,
+    /// Partitions wanted: all of them, or those added and changed.
+    pub wanted: Vec<Wanted>,
+    /// Partitions no longer wanted.
+    pub forgotten: Vec<(TopicKey, PartitionIndex)>,
+    /// A fresh random session ID above 0, used if a session is made.
+    pub new_id: i32,
+}
+
+/// Why a session cannot be used. The session itself lives on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No session has this ID.
+    #[error("unknown fetch session")]
+    UnknownId,
+    /// The epoch is not the next one.
+    #[error("fetch session epoch out of order")]
+    WrongEpoch,
+    /// The session names topics the other way.
+    #[error("fetch session mixes topic names and IDs")]
+    TopicIdMismatch,
+}
+
+/// What is to be read for a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// Session to answer with, 0 for none.
+    pub session_id: i32,
+    /// Whether only news is answered.
+    pub incremental: bool,
+    /// Partitions in the order in which they are read and answered.
+    pub wanted: Vec<Wanted>,
+}
+
+/// What became of one partition, as far as a session remembers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// High watermark, -1 in an error.
+    pub high_watermark: Offset,
+    /// Log start offset, -1 in an error.
+    pub log_start_offset: Offset,
+    /// Whether there are records.
+    pub has_records: bool,
+    /// Whether it must be answered in any case: an error, a diverging epoch.
+    pub must_answer: bool,
+}
+
+type Key = (TopicKey, PartitionIndex);
+
+#[derive(Debug)]
+struct Remembered {
+    wanted: Wanted,
+    high_watermark: Offset,
+    log_start_offset: Offset,
+}
+
+#[derive(Debug)]
+struct Session {
+    epoch: i32,
+    by_id: bool,
+    created: TimestampMs,
+    last_used: TimestampMs,
+    next_place: u64,
+    places: HashMap<Key, u64>,
+    partitions: BTreeMap<u64, Remembered>,
+}
+
+/// All sessions of a broker.
+#[derive(Debug)]
+pub struct Sessions {
+    slots: usize,
+    sessions: HashMap<i32, Session>,
+}
+
+impl Sessions {
+    /// No sessions; at most `slots` (`max.incremental.fetch.session.cache.slots`) at a time.
+    pub fn new(slots: usize) -> Sessions {
+        Sessions { slots, sessions: HashMap::new() }
+    }
+
+    /// Number of sessions.
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// Judges a request and says what to read for it.
+    pub fn open(&mut self, now: TimestampMs, request: Request) -> Result<Opened, Error> {
+        if request.epoch == FINAL_EPOCH || request.epoch == INITIAL_EPOCH {
+            // A full request replaces the session it names.
+            self.sessions.remove(&request.id);
+            let wanted = last_of_each(request.wanted);
+            let session_id = if request.epoch == INITIAL_EPOCH {
+                self.create(now, request.new_id, request.by_id, &wanted)
+            } else {
+                NO_SESSION
+            };
+            return Ok(Opened { session_id, incremental: false, wanted });
+        }
+        let session = self.sessions.get_mut(&request.id).ok_or(Error::UnknownId)?;
+        if session.epoch != request.epoch {
+            return Err(Error::WrongEpoch);
+        }
+        let names_topics = !request.wanted.is_empty() || !request.forgotten.is_empty();
+        if names_topics && session.by_id != request.by_id {
+            return Err(Error::TopicIdMismatch);
+        }
+        session.last_used = now;
+        session.epoch = if session.epoch == i32::MAX { 1 } else { session.epoch + 1 };
+        for key in &request.forgotten {
+            session.forget(key);
+        }
+        for wanted in request.wanted {
+            session.want(wanted);
+        }
+        let wanted = session.partitions.values().map(|known| known.wanted.clone()).collect();
+        Ok(Opened { session_id: request.id, incremental: true, wanted })
+    }
+
+    fn create(&mut self, now: TimestampMs, id: i32, by_id: bool, wanted: &[Wanted]) -> i32 {
+        if self.sessions.contains_key(&id) || id <= NO_SESSION {
+            return NO_SESSION;
+        }
+        if self.sessions.len() >= self.slots && !self.evict(now, wanted.len()) {
+            return NO_SESSION;
+        }
+        let mut session = Session {
+            epoch: 1,
+            by_id,
+            created: now,
+            last_used: now,
+            next_place: 0,
+            places: HashMap::with_capacity(wanted.len()),
+            partitions: BTreeMap::new(),
+        };
+        wanted.iter().for_each(|wanted| session.want(wanted.clone()));
+        self.sessions.insert(id, session);
+        id
+    }
+
+    /// Makes room: for any session by one that was idle too long, for a larger one also by a
+    /// smaller one that has lived its time.
+    fn evict(&mut self, now: TimestampMs, size: usize) -> bool {
+        let victim = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| {
+                let idle = now - session.last_used > EVICTABLE_AFTER_MS;
+                let old = now - session.created > EVICTABLE_AFTER_MS;
+                idle || (old && session.partitions.len() < size)
+            })
+            .min_by_key(|(_, session)| session.last_used)
+            .map(|(id, _)| *id);
+        victim.is_some_and(|id| self.sessions.remove(&id).is_some())
+    }
+
+    /// Remembers what is answered for the partitions of `wanted`, which stand beside `answered`,
+    /// and says which of them an incremental answer must name.
+    pub fn answer(
+        &mut self,
+        opened: &Opened,
+        answered: &[Answered],
+    ) -> Vec<bool> {
+        debug_assert_eq!(opened.wanted.len(), answered.len());
+        let Some(session) = self.sessions.get_mut(&opened.session_id) else {
+            // Closed meanwhile, or never made: all are named.
+            return vec![true; answered.len()];
+        };
+        let news = opened.wanted.iter().zip(answered).map(|(wanted, answered)| {
+            let key = (wanted.topic.clone(), wanted.partition);
+            session.remember(&key, answered) || !opened.incremental
+        });
+        news.collect()
+    }
+}
+
+impl Session {
+    fn want(&mut self, wanted: Wanted) {
+        let key = (wanted.topic.clone(), wanted.partition);
+        if let Some(known) = self.places.get(&key).and_then(|at| self.partitions.get_mut(at)) {
+            known.wanted = wanted;
+            return;
+        }
+        let place = self.next_place;
+        self.next_place += 1;
+        self.places.insert(key, place);
+        // -1 differs from anything, so that the partition is named at first.
+        let remembered = Remembered { wanted, high_watermark: -1, log_start_offset: -1 };
+        self.partitions.insert(place, remembered);
+    }
+
+    fn forget(&mut self, key: &Key) {
+        if let Some(place) = self.places.remove(key) {
+            self.partitions.remove(&place);
+        }
+    }
+
+    /// Returns whether there is news. Partitions that gave records go to the end, so that the
+    /// others come first next time.
+    fn remember(&mut self, key: &Key, answered: &Answered) -> bool {
+        let Some(place) = self.places.get_mut(key) else { return true };
+        let Some(known) = self.partitions.get_mut(place) else { return true };
+        let news = answered.has_records
+            || answered.must_answer
+            || known.high_watermark != answered.high_watermark
+            || known.log_start_offset != answered.log_start_offset;
+        known.high_watermark = answered.high_watermark;
+        known.log_start_offset = answered.log_start_offset;
+        if answered.has_records
+            && let Some(known) = self.partitions.remove(place)
+        {
+            *place = self.next_place;
+            self.next_place += 1;
+            self.partitions.insert(*place, known);
+        }
+        news
+    }
+}
+
+/// Of a partition that is listed twice the last entry counts, in the place of the first.
+fn last_of_each(wanted: Vec<Wanted>) -> Vec<Wanted> {
+    if wanted.len() < 2 {
+        return wanted;
+    }
+    let mut places: HashMap<Key, usize> = HashMap::with_capacity(wanted.len());
+    let mut kept: Vec<Wanted> = Vec::with_capacity(wanted.len());
+    for item in wanted {
+        match places.entry((item.topic.clone(), item.partition)) {
+            std::collections::hash_map::Entry::Occupied(place) => kept[*place.get()] = item,
+            std::collections::hash_map::Entry::Vacant(place) => {
+                place.insert(kept.len());
+                kept.push(item);
+            }
+        }
+    }
+    kept
+}

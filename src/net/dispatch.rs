@@ -1,0 +1,89 @@
+//! From a frame to its handler: the header, the guard, the table of APIs. Whatever is not
+//! understood closes the connection, as Kafka does, except ApiVersions in an unknown version.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::api::{self, API_VERSIONS_KEY, Cx, Entry, Outcome, PRODUCE_KEY};
+use crate::broker::Broker;
+use crate::wire::guard;
+
+/// A request that passed the guard.
+pub struct Admitted {
+    entry: &'static Entry,
+    correlation_id: i32,
+    version: i16,
+    client_id: Arc<str>,
+    body: Bytes,
+}
+
+/// What a frame turned out to be.
+pub enum Dispatched {
+    /// A request to run.
+    Run(Admitted),
+    /// The answer is known without a handler.
+    Answer(Outcome),
+}
+
+/// The client ID of the last request of a connection: nearly always that of the next.
+#[derive(Default)]
+pub struct ClientName(Option<Arc<str>>);
+
+impl ClientName {
+    fn get(&mut self, name: &str) -> Arc<str> {
+        match &self.0 {
+            Some(known) if **known == *name => Arc::clone(known),
+            _ => Arc::clone(self.0.insert(Arc::from(name))),
+        }
+    }
+}
+
+/// Judges a frame without its length prefix.
+pub fn admit(frame: Bytes, limits: &guard::Limits, client: &mut ClientName) -> Dispatched {
+    let header = match guard::header(&frame) {
+        Ok(header) => header,
+        Err(error) => return refuse(&error),
+    };
+    let Some(entry) = api::lookup(header.api_key) else {
+        return refuse(&format_args!("API {} is not served", header.api_key));
+    };
+    let version = header.api_version;
+    if version < entry.served.0 || version > entry.served.1 {
+        if entry.key == API_VERSIONS_KEY {
+            let answer = api::api_versions_fallback(header.correlation_id);
+            return Dispatched::Answer(Outcome::Now(answer));
+        }
+        return refuse(&format_args!("{} version {version} is not served", entry.name));
+    }
+    if let Err(error) = guard::check_body(entry.key, version, &frame[header.len..], limits) {
+        return refuse(&format_args!("{} version {version}: {error}", entry.name));
+    }
+    let client_id = client.get(header.client_id.unwrap_or(""));
+    let (correlation_id, length) = (header.correlation_id, header.len);
+    let body = frame.slice(length..);
+    Dispatched::Run(Admitted { entry, correlation_id, version, client_id, body })
+}
+
+fn refuse(reason: &dyn std::fmt::Display) -> Dispatched {
+    tracing::debug!(%reason, "connection closed: request refused");
+    Dispatched::Answer(Outcome::Close)
+}
+
+impl Admitted {
+    /// Whether it appends to the drain, rather than needing it committed.
+    pub fn is_produce(&self) -> bool {
+        self.entry.key == PRODUCE_KEY
+    }
+
+    /// Runs the handler. When this is done the order of the request's effects is fixed.
+    pub async fn run(self, broker: &Arc<Broker>, connection: &Arc<api::Connection>) -> Outcome {
+        let cx = Cx {
+            broker: Arc::clone(broker),
+            connection: Arc::clone(connection),
+            version: self.version,
+            client_id: self.client_id,
+        };
+        (self.entry.run)(cx, self.correlation_id, self.body).await
+    }
+}

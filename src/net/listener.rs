@@ -1,0 +1,125 @@
+//! A listener: binds, accepts, admits, and starts a task for each connection.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::{CongestionControl, Net, connection, stopped};
+use crate::api;
+use crate::broker::Broker;
+use crate::storage::append::Drain;
+
+/// Connections the operating system keeps for us before they are accepted.
+const BACKLOG: i32 = 1024;
+/// How long running requests may take to finish when the broker stops.
+const STOP_GRACE: Duration = Duration::from_secs(2);
+
+/// Binds an address. Port 0 picks a free one.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A restart must not wait for connections of the old process to time out.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Accepts connections until the broker stops, then lets the open ones finish.
+pub async fn run(listener: TcpListener, index: usize, net: Arc<Net>, broker: Arc<Broker>) {
+    let mut connections = JoinSet::new();
+    let mut stopping = net.stopping.clone();
+    loop {
+        tokio::select! {
+            // Cancel-safe: a change is seen again by the next call.
+            () = stopped(&mut stopping) => break,
+            // Cancel-safe: a connection that is not taken stays in the backlog.
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    admit(&mut connections, stream, peer, index, &net, &broker);
+                }
+                Err(error) => {
+                    // Out of descriptors, mostly: pausing beats spinning.
+                    tracing::warn!(%error, "a connection cannot be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+            // Cancel-safe: a task that is not taken stays in the set.
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    let finish = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(STOP_GRACE, finish).await.is_err() {
+        tracing::debug!("connections are closed before their requests have finished");
+        connections.shutdown().await;
+    }
+}
+
+fn admit(
+    connections: &mut JoinSet<()>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    listener: usize,
+    net: &Arc<Net>,
+    broker: &Arc<Broker>,
+) {
+    let admission = match net.admit(peer.ip()) {
+        Ok(admission) => admission,
+        Err(reason) => {
+            tracing::warn!(%peer, reason, "connection refused");
+            return;
+        }
+    };
+    let Ok(local) = stream.local_addr() else { return };
+    prepare(&stream, peer, net);
+    let facts = Arc::new(api::Connection {
+        id: admission.id,
+        peer,
+        local,
+        listener,
+        drain: Drain::default(),
+    });
+    let (net, broker) = (Arc::clone(net), Arc::clone(broker));
+    connections.spawn(async move {
+        let _admission = admission;
+        connection::serve(stream, facts, net, broker).await;
+    });
+}
+
+fn prepare(stream: &TcpStream, peer: SocketAddr, net: &Net) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%peer, %error, "TCP_NODELAY cannot be set");
+    }
+    let name = match &net.limits.congestion_control {
+        _ if !peer.ip().to_canonical().is_loopback() => None,
+        CongestionControl::RenoOnLoopback => Some("reno"),
+        CongestionControl::System => None,
+        CongestionControl::Named(name) => Some(name.as_str()),
+    };
+    if let Some(name) = name
+        && let Err(error) = set_congestion_control(stream, name)
+    {
+        tracing::debug!(%peer, name, %error, "congestion control cannot be set");
+    }
+}
+
+fn set_congestion_control(stream: &TcpStream, name: &str) -> io::Result<()> {
+    // SAFETY: the pointer and length describe a live buffer, which the call only reads.
+    let result = unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_CONGESTION,
+            name.as_ptr().cast(),
+            name.len() as libc::socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

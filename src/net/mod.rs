@@ -1,0 +1,206 @@
+//! Sockets: listeners that admit connections, and the task that serves one. What a request means
+//! is the API layer's business.
+
+pub mod connection;
+pub mod dispatch;
+pub mod listener;
+pub mod output;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::wire::guard;
+
+/// Limits of all connections together.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// `socket.request.max.bytes`: a longer frame closes the connection.
+    pub frame_bytes_max: usize,
+    /// `queued.max.request.bytes`: bytes of requests that have arrived and are not yet handled.
+    pub queued_bytes_max: usize,
+    /// `max.connections`.
+    pub connections_max: usize,
+    /// `max.connections.per.ip`.
+    pub connections_per_ip_max: usize,
+    /// `connections.max.idle.ms`.
+    pub idle: Duration,
+    /// `socket.congestion.control`.
+    pub congestion_control: CongestionControl,
+    /// Limits of one decoded request.
+    pub guard: guard::Limits,
+}
+
+/// TCP congestion control of connections from this machine.
+#[derive(Clone, Debug)]
+pub enum CongestionControl {
+    /// Reno: over loopback others cost up to ten times the CPU, and there is no network to be
+    /// fair to.
+    RenoOnLoopback,
+    /// Whatever the system has set.
+    System,
+    /// A named one.
+    Named(String),
+}
+
+/// Completes when the broker stops, or its composition root is gone.
+pub async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stop| *stop).await;
+}
+
+/// State that all connections share.
+pub struct Net {
+    /// Limits in force.
+    pub limits: Limits,
+    /// Turns true when the broker stops.
+    pub stopping: watch::Receiver<bool>,
+    budget: Arc<Semaphore>,
+    overdraft: Arc<Semaphore>,
+    open: Mutex<HashMap<IpAddr, usize>>,
+    open_total: AtomicUsize,
+    next_id: AtomicU64,
+}
+
+/// Bytes that one permit of the budget stands for.
+const BYTES_PER_PERMIT: usize = 1024;
+
+/// Permits held for the bytes of a request that is still arriving.
+#[derive(Default)]
+pub struct Reserved {
+    permits: Option<OwnedSemaphorePermit>,
+    overdraft: Option<OwnedSemaphorePermit>,
+    bytes: usize,
+}
+
+impl Net {
+    /// No connections yet.
+    pub fn new(limits: Limits, stopping: watch::Receiver<bool>) -> Net {
+        let permits = (limits.queued_bytes_max / BYTES_PER_PERMIT).clamp(1, Semaphore::MAX_PERMITS);
+        Net {
+            limits,
+            stopping,
+            budget: Arc::new(Semaphore::new(permits)),
+            overdraft: Arc::new(Semaphore::new(1)),
+            open: Mutex::default(),
+            open_total: AtomicUsize::new(0),
+            next_id: AtomicU64::new(1),
+        }
+    }
+
+    /// Makes sure that `reserved` covers `bytes`. Where the budget is used up this waits for it,
+    /// or for the one overdraft that lets a single connection finish its request: so a budget
+    /// full of half requests cannot stand still.
+    pub async fn reserve(&self, reserved: &mut Reserved, bytes: usize) {
+        if reserved.bytes >= bytes || reserved.overdraft.is_some() {
+            return;
+        }
+        let wanted = (bytes - reserved.bytes).div_ceil(BYTES_PER_PERMIT);
+        let count = u32::try_from(wanted).unwrap_or(u32::MAX);
+        tokio::select! {
+            // Both arms are cancel-safe: a permit that is not taken stays in its semaphore.
+            biased;
+            permit = Arc::clone(&self.budget).acquire_many_owned(count) => {
+                let permit = permit.expect("the budget is never closed");
+                match &mut reserved.permits {
+                    Some(held) => held.merge(permit),
+                    None => reserved.permits = Some(permit),
+                }
+                reserved.bytes += wanted * BYTES_PER_PERMIT;
+            }
+            permit = Arc::clone(&self.overdraft).acquire_owned() => {
+                reserved.overdraft = Some(permit.expect("the overdraft is never closed"));
+            }
+        }
+    }
+
+    /// Admits a connection from `address`, or says why not.
+    pub fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Admission, &'static str> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.open_total.load(Ordering::Relaxed) >= self.limits.connections_max {
+            return Err("max.connections is reached");
+        }
+        let count = open.entry(address).or_insert(0);
+        if *count >= self.limits.connections_per_ip_max {
+            return Err("max.connections.per.ip is reached");
+        }
+        *count += 1;
+        self.open_total.fetch_add(1, Ordering::Relaxed);
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        Ok(Admission { net: Arc::clone(self), address, id })
+    }
+
+    /// Number of open connections.
+    pub fn open_connections(&self) -> usize {
+        self.open_total.load(Ordering::Relaxed)
+    }
+}
+
+/// A connection that counts as open until this is dropped.
+pub struct Admission {
+    net: Arc<Net>,
+    address: IpAddr,
+    /// Number of the connection since start.
+    pub id: u64,
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let mut open = self.net.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.address);
+            }
+        }
+        self.net.open_total.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn net(queued: usize, per_ip: usize) -> Arc<Net> {
+        let limits = Limits {
+            frame_bytes_max: 1000,
+            queued_bytes_max: queued,
+            connections_max: 3,
+            connections_per_ip_max: per_ip,
+            idle: Duration::from_secs(1),
+            congestion_control: CongestionControl::System,
+            guard: guard::Limits::default(),
+        };
+        Arc::new(Net::new(limits, watch::channel(false).1))
+    }
+
+    #[test]
+    fn admission_counts_by_address_and_in_all() {
+        let net = net(4096, 2);
+        let (one, two) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
+        let first = net.admit(one).unwrap();
+        let _second = net.admit(one).unwrap();
+        assert!(net.admit(one).is_err());
+        let _third = net.admit(two).unwrap();
+        assert!(net.admit(two).is_err());
+        drop(first);
+        assert!(net.admit(one).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_full_budget_lets_one_connection_finish() {
+        let net = net(2048, 2);
+        let (mut a, mut b, mut c) = Default::default();
+        net.reserve(&mut a, 2048).await;
+        net.reserve(&mut b, 1024).await;
+        assert!(b.overdraft.is_some());
+        let waits = tokio::time::timeout(Duration::from_millis(20), net.reserve(&mut c, 1)).await;
+        assert!(waits.is_err());
+        drop(a);
+        net.reserve(&mut c, 1).await;
+        assert!(c.permits.is_some());
+    }
+}

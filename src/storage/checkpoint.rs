@@ -1,0 +1,68 @@
+//! Storing checkpoints and segment indexes. What a checkpoint says must be on disk already, so it
+//! is captured before a sync and stored after it.
+
+use std::sync::Arc;
+
+use super::partition::{Partition, State};
+use super::rocks::{Changes, Rocks};
+use super::schema;
+use crate::kernel::log::index::SparseIndex;
+use crate::kernel::types::Offset;
+
+/// The encoded state of a partition at one moment.
+pub struct Captured {
+    checkpoint: Vec<u8>,
+    indexes: Vec<(Offset, Vec<u8>)>,
+    active: Offset,
+}
+
+/// Captures the state that the sync which follows makes durable.
+pub fn capture(state: &mut State) -> Captured {
+    let log = &state.log;
+    let checkpoint = schema::checkpoint::Checkpoint {
+        log_start_offset: log.log_start_offset,
+        segments: log.segments.clone(),
+        producers: log.producers.clone(),
+        epochs: log.epochs.clone(),
+    };
+    let indexes = log
+        .segments
+        .iter()
+        .filter_map(|s| s.index.as_ref().map(|index| (s.base_offset, SparseIndex::encode(index))))
+        .collect();
+    let active = log.active().base_offset;
+    state.checkpointed_size = log.active().size;
+    Captured { checkpoint: schema::checkpoint::encode(&checkpoint), indexes, active }
+}
+
+/// Stores what was captured, and lets go of the indexes and files of closed segments.
+pub fn store(partition: &Arc<Partition>, rocks: &Rocks, captured: Captured) {
+    let mut changes = Changes::default();
+    changes.put(&schema::checkpoint::key(partition.id), &captured.checkpoint);
+    for (base_offset, index) in &captured.indexes {
+        changes.put(&schema::segment_index::key(partition.id, *base_offset), index);
+    }
+    rocks.commit(changes);
+    let mut state = partition.state();
+    for (base_offset, _) in &captured.indexes {
+        if *base_offset >= captured.active {
+            continue;
+        }
+        if let Some(segment) = state.log.segments.iter_mut().find(|s| s.base_offset == *base_offset)
+        {
+            segment.index = None;
+        }
+        if !state.unsynced.contains(base_offset) {
+            state.files.remove(base_offset);
+        }
+    }
+}
+
+/// Removes everything stored for a partition.
+pub fn forget(partition: &Partition, rocks: &Rocks) {
+    let mut changes = Changes::default();
+    changes.delete(&schema::checkpoint::key(partition.id));
+    let indexes = schema::partition_key(schema::KeyType::SegmentIndex, partition.id);
+    changes.delete_range(&indexes, &schema::prefix_end(&indexes));
+    rocks.commit(changes);
+}

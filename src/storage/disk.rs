@@ -1,0 +1,167 @@
+//! Every call to the operating system's files goes through here: whole writes, exact reads, syncs
+//! and folders. It knows nothing of logs.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IoSlice};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use rustix::fs::Advice;
+
+/// Most pieces the operating system takes in one vectored write.
+const PIECES_MAX: usize = 1024;
+
+/// Opens a segment for reading and writing, creating it if needed.
+pub fn open_segment(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// Opens a segment for reading.
+pub fn open_readonly(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// Writes all pieces at `position`, whatever the number of system calls it takes.
+pub fn write_all_at(file: &File, pieces: &[&[u8]], position: u64) -> io::Result<()> {
+    let mut position = position;
+    let mut first = 0;
+    let mut skip = 0;
+    let mut slices = Vec::with_capacity(pieces.len().min(PIECES_MAX));
+    while first < pieces.len() {
+        slices.clear();
+        slices.push(IoSlice::new(&pieces[first][skip..]));
+        slices.extend(pieces[first + 1..].iter().take(PIECES_MAX - 1).map(|p| IoSlice::new(p)));
+        let mut written = match rustix::io::pwritev(file, &slices, position) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => written,
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        position += written as u64;
+        while first < pieces.len() && written >= pieces[first].len() - skip {
+            written -= pieces[first].len() - skip;
+            first += 1;
+            skip = 0;
+        }
+        skip += written;
+    }
+    Ok(())
+}
+
+/// Reads up to `buffer.len()` bytes at `position`; fewer only at the end of the file.
+pub fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+    let mut read = 0;
+    while read < buffer.len() {
+        match file.read_at(&mut buffer[read..], position + read as u64) {
+            Ok(0) => break,
+            Ok(more) => read += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}
+
+/// Makes the contents of a file durable.
+pub fn sync_data(file: &File) -> io::Result<()> {
+    file.sync_data()
+}
+
+/// Asks the operating system to begin writing back a range, so that little is left for a sync.
+pub fn start_write_back(file: &File, position: u64, length: u64) {
+    use std::os::fd::AsRawFd;
+    // SAFETY: plain system call on an open descriptor; it takes no pointers.
+    unsafe {
+        libc::sync_file_range(
+            file.as_raw_fd(),
+            position as i64,
+            length as i64,
+            libc::SYNC_FILE_RANGE_WRITE,
+        );
+    }
+}
+
+/// Makes created, renamed and removed names in a folder durable.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Creates a folder with all its parents and makes their names durable.
+pub fn create_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent() {
+        create_folder(parent)?;
+        match fs::create_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            other => other?,
+        }
+        sync_folder(parent)?;
+    }
+    Ok(())
+}
+
+/// Writes a small file so that a crash leaves either the old or the new contents.
+pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension("tmp");
+    let file = File::create(&draft)?;
+    write_all_at(&file, &[contents], 0)?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    match path.parent() {
+        Some(folder) => sync_folder(folder),
+        None => Ok(()),
+    }
+}
+
+/// Whether a range of a file can be read without waiting for the device. Probes both ends: what
+/// lies between was read or written together with them.
+pub fn is_resident(file: &File, position: u64, length: u64) -> bool {
+    let probe = |at: u64| {
+        let mut byte = [0u8; 1];
+        let mut buffers = [io::IoSliceMut::new(&mut byte)];
+        let flags = rustix::io::ReadWriteFlags::NOWAIT;
+        !matches!(
+            rustix::io::preadv2(file, &mut buffers, at, flags),
+            Err(rustix::io::Errno::AGAIN)
+        )
+    };
+    probe(position + length - 1) && probe(position)
+}
+
+/// Reads a range into the page cache. Waits for the device: never on a network thread.
+pub fn make_resident(file: &File, position: u64, length: u64) -> io::Result<()> {
+    let _ = rustix::fs::fadvise(file, position, std::num::NonZero::new(length), Advice::WillNeed);
+    let mut buffer = vec![0u8; 256 * 1024];
+    let mut at = position;
+    let end = position + length;
+    while at < end {
+        let step = (end - at).min(buffer.len() as u64) as usize;
+        match read_at(file, &mut buffer[..step], at)? {
+            0 => break,
+            read => at += read as u64,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_many_pieces_in_order() {
+        let folder = std::env::temp_dir().join(format!("felice-disk-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("pieces");
+        let file = open_segment(&path).unwrap();
+        let owned: Vec<Vec<u8>> = (0..3000u32).map(|n| n.to_be_bytes().to_vec()).collect();
+        let pieces: Vec<&[u8]> = owned.iter().map(Vec::as_slice).collect();
+        write_all_at(&file, &pieces, 5).unwrap();
+        let mut read = vec![0; 12100];
+        let length = read_at(&file, &mut read, 5).unwrap();
+        assert_eq!(&read[..length], owned.concat());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

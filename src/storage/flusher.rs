@@ -1,0 +1,170 @@
+//! The one thread per data directory that waits for the disk. It groups syncs: at most one is in
+//! flight per partition, and everything that arrived meanwhile shares the next. Checkpoints are
+//! its work too, because only it knows what is on disk.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use super::checkpoint;
+use super::disk;
+use super::partition::Partition;
+use super::rocks::Rocks;
+use crate::kernel::types::Offset;
+
+/// Most threads that sync files at the same time: journal commits coalesce.
+const SYNC_THREADS_MAX: usize = 8;
+
+#[derive(Default)]
+struct Work {
+    partitions: Vec<Arc<Partition>>,
+    queued: HashSet<usize>,
+    write_backs: Vec<(Arc<File>, u64, u64)>,
+    stop: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    work: Mutex<Work>,
+    wake: Condvar,
+}
+
+/// Where syncs are asked for. Cheap to clone.
+#[derive(Clone)]
+pub struct FlusherHandle {
+    shared: Arc<Shared>,
+}
+
+/// The running flusher.
+pub struct Flusher {
+    handle: FlusherHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl FlusherHandle {
+    /// Asks for a sync of everything the partition has appended so far.
+    pub fn sync(&self, partition: Arc<Partition>) {
+        let mut work = self.shared.work.lock().unwrap_or_else(PoisonError::into_inner);
+        if work.queued.insert(Arc::as_ptr(&partition) as usize) {
+            work.partitions.push(partition);
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// Asks for early write-back of a range; nobody waits for it.
+    pub fn write_back(&self, file: Arc<File>, position: u64, length: u64) {
+        let mut work = self.shared.work.lock().unwrap_or_else(PoisonError::into_inner);
+        work.write_backs.push((file, position, length));
+        self.shared.wake.notify_one();
+    }
+}
+
+impl Flusher {
+    /// Starts the thread.
+    pub fn start(rocks: Arc<Rocks>) -> std::io::Result<Flusher> {
+        let handle = FlusherHandle { shared: Arc::default() };
+        let shared = Arc::clone(&handle.shared);
+        let thread = std::thread::Builder::new()
+            .name("felice-flusher".into())
+            .spawn(move || run(&shared, &rocks))?;
+        Ok(Flusher { handle, thread: Some(thread) })
+    }
+
+    /// Where syncs are asked for.
+    pub fn handle(&self) -> FlusherHandle {
+        self.handle.clone()
+    }
+
+    /// Finishes what was asked for and ends the thread.
+    pub fn stop(&mut self) {
+        let mut work = self.handle.shared.work.lock().unwrap_or_else(PoisonError::into_inner);
+        work.stop = true;
+        drop(work);
+        self.handle.shared.wake.notify_one();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(shared: &Shared, rocks: &Rocks) {
+    loop {
+        let mut work = shared.work.lock().unwrap_or_else(PoisonError::into_inner);
+        while work.partitions.is_empty() && work.write_backs.is_empty() && !work.stop {
+            work = shared.wake.wait(work).unwrap_or_else(PoisonError::into_inner);
+        }
+        let partitions = std::mem::take(&mut work.partitions);
+        let write_backs = std::mem::take(&mut work.write_backs);
+        work.queued.clear();
+        let stop = work.stop;
+        drop(work);
+        sync_group(&partitions, rocks);
+        for (file, position, length) in write_backs {
+            disk::start_write_back(&file, position, length);
+        }
+        if stop && partitions.is_empty() {
+            return;
+        }
+    }
+}
+
+fn sync_group(partitions: &[Arc<Partition>], rocks: &Rocks) {
+    if partitions.len() <= 2 {
+        partitions.iter().for_each(|partition| sync_partition(partition, rocks));
+        return;
+    }
+    let share = partitions.len().div_ceil(SYNC_THREADS_MAX);
+    std::thread::scope(|scope| {
+        for part in partitions.chunks(share) {
+            scope.spawn(|| part.iter().for_each(|partition| sync_partition(partition, rocks)));
+        }
+    });
+}
+
+/// What one sync of a partition covers.
+struct Covered {
+    files: Vec<Arc<File>>,
+    segments: Vec<Offset>,
+    end_offset: Offset,
+    folder: bool,
+    checkpoint: Option<checkpoint::Captured>,
+}
+
+/// Syncs one partition, wakes those who waited, and stores a checkpoint if one is due.
+pub fn sync_partition(partition: &Arc<Partition>, rocks: &Rocks) {
+    if partition.check_online().is_err() {
+        return;
+    }
+    let covered = {
+        let mut state = partition.state();
+        let segments = std::mem::take(&mut state.unsynced);
+        Covered {
+            files: segments.iter().filter_map(|base| state.files.get(base).cloned()).collect(),
+            end_offset: state.log.end_offset(),
+            folder: std::mem::take(&mut state.folder_unsynced),
+            checkpoint: std::mem::take(&mut state.checkpoint_due)
+                .then(|| checkpoint::capture(&mut state)),
+            segments,
+        }
+    };
+    debug_assert_eq!(covered.files.len(), covered.segments.len());
+    if let Err(error) = sync_files(partition, &covered) {
+        partition.poison(&error);
+        return;
+    }
+    partition.mark_synced(covered.end_offset);
+    if let Some(captured) = covered.checkpoint {
+        checkpoint::store(partition, rocks, captured);
+    }
+}
+
+fn sync_files(partition: &Partition, covered: &Covered) -> std::io::Result<()> {
+    for file in &covered.files {
+        disk::sync_data(file)?;
+    }
+    if covered.folder {
+        disk::sync_folder(&partition.folder)?;
+    }
+    Ok(())
+}

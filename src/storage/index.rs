@@ -1,0 +1,102 @@
+//! Sparse indexes of closed segments: from a bounded cache, from RocksDB, or rebuilt from the
+//! segment itself. The active segment's index lives with the log.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::disk;
+use super::rocks::Rocks;
+use super::schema;
+use crate::kernel::batch::{BatchHeader, HEADER_SIZE};
+use crate::kernel::log::index::SparseIndex;
+use crate::kernel::log::segment::Segment;
+use crate::kernel::types::{Offset, TopicIdPartition};
+
+/// Most indexes held in memory.
+const CACHED_MAX: usize = 256;
+
+type Key = (TopicIdPartition, Offset);
+
+#[derive(Default)]
+struct Cached {
+    indexes: HashMap<Key, (u64, Arc<SparseIndex>)>,
+    clock: u64,
+}
+
+/// The cache.
+pub struct Indexes {
+    rocks: Arc<Rocks>,
+    cached: Mutex<Cached>,
+}
+
+impl Indexes {
+    /// An empty cache in front of RocksDB.
+    pub fn new(rocks: Arc<Rocks>) -> Indexes {
+        Indexes { rocks, cached: Mutex::default() }
+    }
+
+    /// The index of a closed segment if it is in memory.
+    pub fn cached(&self, id: TopicIdPartition, base_offset: Offset) -> Option<Arc<SparseIndex>> {
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        cached.clock += 1;
+        let clock = cached.clock;
+        let (used, index) = cached.indexes.get_mut(&(id, base_offset))?;
+        *used = clock;
+        Some(Arc::clone(index))
+    }
+
+    /// The index of a closed segment, wherever it has to come from. May wait for the device.
+    pub fn load(
+        &self,
+        id: TopicIdPartition,
+        base_offset: Offset,
+        file: &File,
+        size: u64,
+        interval_bytes: u64,
+    ) -> std::io::Result<Arc<SparseIndex>> {
+        if let Some(index) = self.cached(id, base_offset) {
+            return Ok(index);
+        }
+        let stored = self.rocks.get(&schema::segment_index::key(id, base_offset));
+        let index = match stored.and_then(|bytes| SparseIndex::decode(&bytes).ok()) {
+            Some(index) => index,
+            None => rebuild(file, base_offset, size, interval_bytes)?,
+        };
+        let index = Arc::new(index);
+        self.keep((id, base_offset), &index);
+        Ok(index)
+    }
+
+    fn keep(&self, key: Key, index: &Arc<SparseIndex>) {
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        if cached.indexes.len() >= CACHED_MAX {
+            let oldest = cached.indexes.iter().min_by_key(|(_, (used, _))| *used);
+            if let Some(oldest) = oldest.map(|(key, _)| *key) {
+                cached.indexes.remove(&oldest);
+            }
+        }
+        cached.clock += 1;
+        let clock = cached.clock;
+        cached.indexes.insert(key, (clock, Arc::clone(index)));
+    }
+}
+
+/// Walks the batch headers of a segment and makes its index anew.
+fn rebuild(
+    file: &File,
+    base_offset: Offset,
+    size: u64,
+    interval_bytes: u64,
+) -> std::io::Result<SparseIndex> {
+    let mut segment = Segment::empty(base_offset);
+    let mut head = [0u8; HEADER_SIZE];
+    while segment.size < size {
+        if disk::read_at(file, &mut head, segment.size)? < HEADER_SIZE {
+            break;
+        }
+        let Ok(header) = BatchHeader::parse(&head) else { break };
+        segment.append(&header, interval_bytes);
+    }
+    Ok(segment.index.unwrap_or_default())
+}

@@ -1,0 +1,134 @@
+//! Housekeeping of logs: retention, producers that went silent, checkpoints of logs that grew.
+//! Runs on a blocking thread now and then; it decides nothing that the kernel does not.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::flusher::sync_partition;
+use super::layout;
+use super::partition::Partition;
+use super::partitions::Partitions;
+use crate::kernel::log::retention;
+use crate::kernel::types::TimestampMs;
+
+/// A file that no reader will look for again, to be removed after `file.delete.delay.ms`.
+pub struct Condemned {
+    /// The renamed file.
+    pub path: PathBuf,
+    /// When it may be removed.
+    pub due: TimestampMs,
+}
+
+/// Applies retention to every partition. Returns the files to remove later.
+pub fn retain(partitions: &Partitions, now: TimestampMs) -> Vec<Condemned> {
+    let mut condemned = Vec::new();
+    for partition in partitions.all() {
+        match retain_partition(&partition, partitions.producer_id_expiration_ms(), now) {
+            Ok(files) if files.is_empty() => {}
+            Ok(files) => {
+                sync_partition(&partition, partitions.rocks());
+                condemned.extend(files);
+            }
+            Err(error) => {
+                tracing::warn!(topic = %partition.topic, partition = partition.id.partition,
+                    %error, "old segments cannot be removed; tried again later");
+            }
+        }
+    }
+    condemned
+}
+
+fn retain_partition(
+    partition: &Arc<Partition>,
+    producer_id_expiration_ms: i64,
+    now: TimestampMs,
+) -> std::io::Result<Vec<Condemned>> {
+    if partition.check_online().is_err() {
+        return Ok(Vec::new());
+    }
+    let (removed, log_start_offset) = {
+        let mut state = partition.state();
+        state.log.producers.expire(now, producer_id_expiration_ms);
+        let count = retention::expired(&state.log, now);
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        if count == state.log.segments.len() {
+            state.log.roll();
+        }
+        let removed = retention::remove_oldest(&mut state.log, count);
+        state.unsynced.retain(|base| !removed.contains(base));
+        removed.iter().for_each(|base| drop(state.files.remove(base)));
+        state.checkpoint_due = true;
+        state.checkpointed_size = 0;
+        (removed, state.log.log_start_offset)
+    };
+    partition.publish_log_start(log_start_offset);
+    tracing::info!(topic = %partition.topic, partition = partition.id.partition,
+        segments = removed.len(), log_start_offset, "removed old segments");
+    let due = now.saturating_add(partition.config().file_delete_delay_ms);
+    let mut condemned = Vec::with_capacity(removed.len());
+    for base_offset in removed {
+        let path = layout::segment_file(&partition.folder, base_offset);
+        let renamed = path.with_extension(format!("log{}", layout::DELETED));
+        match fs::rename(&path, &renamed) {
+            Ok(()) => condemned.push(Condemned { path: renamed, due }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(condemned)
+}
+
+/// Removes the files whose time has come, and keeps the others for later.
+pub fn remove_condemned(condemned: Vec<Condemned>, now: TimestampMs) -> Vec<Condemned> {
+    let (due, later): (Vec<_>, Vec<_>) = condemned.into_iter().partition(|file| file.due <= now);
+    for file in due {
+        if let Err(error) = fs::remove_file(&file.path) {
+            tracing::warn!(file = %file.path.display(), %error,
+                "an old segment cannot be removed; the next start removes it");
+        }
+    }
+    later
+}
+
+/// Stores checkpoints of the logs that grew since their last one, so that a restart reads little.
+pub fn checkpoint_grown(partitions: &Partitions) {
+    for partition in partitions.all() {
+        let grown = {
+            let mut state = partition.state();
+            let grown = state.log.active().size != state.checkpointed_size;
+            state.checkpoint_due |= grown;
+            grown
+        };
+        if grown {
+            sync_partition(&partition, partitions.rocks());
+        }
+    }
+}
+
+/// Removes the folders of deleted topics that an earlier run left behind, and names folders that
+/// belong to no topic.
+pub fn sweep_topics(
+    data: &std::path::Path,
+    is_known: impl Fn(&str) -> bool,
+) -> std::io::Result<()> {
+    let topics = data.join(layout::TOPICS);
+    let entries = match fs::read_dir(&topics) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(layout::DELETED) {
+            fs::remove_dir_all(entry.path())?;
+        } else if !is_known(&name) {
+            tracing::warn!(folder = %entry.path().display(),
+                "the folder belongs to no topic of this broker; it is left as it is");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! Names of files and folders in the data directory. Nothing in here touches the disk.
+
+use std::path::{Path, PathBuf};
+
+use crate::kernel::types::{Offset, TopicIdPartition, Uuid};
+
+/// Folder of the metadata log, as Kafka names it.
+pub const METADATA_LOG: &str = "__cluster_metadata-0";
+/// Folder that holds one folder per topic ID.
+pub const TOPICS: &str = "topics";
+/// Folder of RocksDB.
+pub const ROCKS: &str = "rocksdb";
+/// File that the running broker holds a lock on.
+pub const LOCK: &str = ".lock";
+/// File with cluster ID, node ID and directory ID, in Kafka's own form.
+pub const META_PROPERTIES: &str = "meta.properties";
+/// Ending of files and folders that are about to be removed.
+pub const DELETED: &str = ".deleted";
+
+/// Folder of a topic's partitions.
+pub fn topic_folder(data: &Path, topic_id: Uuid) -> PathBuf {
+    data.join(TOPICS).join(topic_id.to_string())
+}
+
+/// Folder of one partition.
+pub fn partition_folder(data: &Path, id: TopicIdPartition) -> PathBuf {
+    topic_folder(data, id.topic_id).join(id.partition.to_string())
+}
+
+/// File of a segment: 20 digits of its base offset, as in Kafka.
+pub fn segment_file(folder: &Path, base_offset: Offset) -> PathBuf {
+    folder.join(format!("{base_offset:020}.log"))
+}
+
+/// The base offset that a segment's file name tells, if it is one.
+pub fn segment_base(file_name: &str) -> Option<Offset> {
+    let digits = file_name.strip_suffix(".log")?;
+    if digits.len() != 20 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segment_names_round_trip() {
+        let file = segment_file(Path::new("x"), 1234);
+        assert_eq!(file, Path::new("x/00000000000000001234.log"));
+        assert_eq!(segment_base("00000000000000001234.log"), Some(1234));
+        for other in ["1234.log", "0000000000000000123x.log", "00000000000000001234.log.deleted"] {
+            assert_eq!(segment_base(other), None);
+        }
+    }
+}

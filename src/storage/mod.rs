@@ -1,0 +1,19 @@
+//! The only code that touches files and RocksDB. It carries out what the kernel's log decides and
+//! knows nothing of the wire.
+
+pub mod append;
+pub mod checkpoint;
+pub mod data_dir;
+pub mod disk;
+pub mod error;
+pub mod flusher;
+pub mod index;
+pub mod janitor;
+pub mod layout;
+pub mod metadata_log;
+pub mod partition;
+pub mod partitions;
+pub mod reader;
+pub mod recover;
+pub mod rocks;
+pub mod schema;

@@ -1,0 +1,493 @@
+//! One partition: its log's rules, its files, and those who wait for it. Appends are ordered under
+//! one mutex; durability follows through the flusher; readers are told of new records by byte
+//! count, so that a long poll wakes once, when it has what it asked for.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use tokio::sync::{Notify, oneshot};
+
+use super::append::{AppendResult, Appended, Prepared};
+use super::disk;
+use super::error::{AppendError, StorageError};
+use super::flusher::FlusherHandle;
+use super::layout;
+use crate::config::dynamic::TopicConfig;
+use crate::kernel::batch::{self, HEADER_SIZE};
+use crate::kernel::log::producers::Error as ProducerError;
+use crate::kernel::log::{Judgement, Log};
+use crate::kernel::types::{LeaderEpoch, Offset, TimestampMs, TopicIdPartition};
+
+/// When an append counts as durable: Felice's `durability`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// After a sync of the file.
+    Fsync,
+    /// Once the operating system has it, as Kafka does by default.
+    Os,
+    /// No promise: for brokers that are thrown away.
+    None,
+}
+
+/// Bytes written since write-back was last asked for that make it worth asking again.
+const WRITE_BACK_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Bytes in the active segment since the last checkpoint that make another one worth storing: so
+/// much is read again after a crash.
+const CHECKPOINT_BYTES: u64 = 128 * 1024 * 1024;
+
+/// One partition of a topic on this broker.
+pub struct Partition {
+    /// Topic ID and partition number.
+    pub id: TopicIdPartition,
+    /// Topic name.
+    pub topic: Arc<str>,
+    /// Folder of the segment files; created with the first append.
+    pub folder: PathBuf,
+    durability: Durability,
+    flusher: FlusherHandle,
+    config: RwLock<Arc<TopicConfig>>,
+    leader_epoch: AtomicI32,
+    state: Mutex<State>,
+    high_watermark: AtomicI64,
+    log_start_offset: AtomicI64,
+    poisoned: AtomicBool,
+    deleted: AtomicBool,
+    /// Offset up to which everything is on disk.
+    synced: AtomicI64,
+    sync_waiters: Mutex<Vec<SyncWaiter>>,
+    fetch_waiters: Mutex<Vec<Arc<FetchWaiter>>>,
+}
+
+/// The part of a partition behind its mutex.
+pub struct State {
+    /// Segments, producers and epochs.
+    pub log: Log,
+    /// Open files by base offset: the active segment, and closed ones not yet synced.
+    pub files: HashMap<Offset, Arc<File>>,
+    /// Segments with bytes that no sync has covered.
+    pub unsynced: Vec<Offset>,
+    /// Whether a file was created since the folder was last synced.
+    pub folder_unsynced: bool,
+    /// Whether the flusher has been asked to store a checkpoint.
+    pub checkpoint_due: bool,
+    /// Size of the active segment when the last checkpoint was captured.
+    pub checkpointed_size: u64,
+    write_back_from: u64,
+}
+
+struct SyncWaiter {
+    end_offset: Offset,
+    done: oneshot::Sender<Result<(), StorageError>>,
+}
+
+/// Someone who waits for new records, in one partition or several.
+pub struct FetchWaiter {
+    wanted: AtomicI64,
+    wake: Notify,
+}
+
+impl FetchWaiter {
+    /// Waits for `bytes` more bytes.
+    pub fn new(bytes: i64) -> Arc<FetchWaiter> {
+        Arc::new(FetchWaiter { wanted: AtomicI64::new(bytes), wake: Notify::new() })
+    }
+
+    /// Counts bytes that can now be read; wakes once there are enough.
+    pub fn add(&self, bytes: i64) {
+        if self.wanted.fetch_sub(bytes, Ordering::AcqRel) <= bytes {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Sets how many more bytes are wanted.
+    pub fn want(&self, bytes: i64) {
+        self.wanted.store(bytes, Ordering::Release);
+    }
+
+    /// Completes when enough bytes have been counted, or at once if they were before.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+}
+
+/// What a partition is made of when it is opened.
+pub struct Parts {
+    /// Topic ID and partition number.
+    pub id: TopicIdPartition,
+    /// Topic name.
+    pub topic: Arc<str>,
+    /// Folder of the segment files.
+    pub folder: PathBuf,
+    /// The recovered log, or an empty one.
+    pub log: Log,
+    /// Segments, with their open files, that recovery read but no sync is known to have covered.
+    pub unsynced: Vec<(Offset, Arc<File>)>,
+    /// Offset up to which everything is known to be on disk.
+    pub synced_offset: Offset,
+    /// Configuration in force.
+    pub config: Arc<TopicConfig>,
+    /// Epoch of the leader, that is of this broker.
+    pub leader_epoch: LeaderEpoch,
+    /// When an append counts as durable.
+    pub durability: Durability,
+    /// Where syncs are asked for.
+    pub flusher: FlusherHandle,
+}
+
+impl Partition {
+    /// Puts a partition together.
+    pub fn new(parts: Parts) -> Arc<Partition> {
+        let end = parts.log.end_offset();
+        let write_back_from = parts.log.active().size;
+        Arc::new(Partition {
+            id: parts.id,
+            topic: parts.topic,
+            folder: parts.folder,
+            durability: parts.durability,
+            flusher: parts.flusher,
+            config: RwLock::new(parts.config),
+            leader_epoch: AtomicI32::new(parts.leader_epoch),
+            high_watermark: AtomicI64::new(end),
+            log_start_offset: AtomicI64::new(parts.log.log_start_offset),
+            state: Mutex::new(State {
+                log: parts.log,
+                unsynced: parts.unsynced.iter().map(|(base, _)| *base).collect(),
+                files: parts.unsynced.into_iter().collect(),
+                folder_unsynced: false,
+                checkpoint_due: false,
+                checkpointed_size: write_back_from,
+                write_back_from,
+            }),
+            poisoned: AtomicBool::new(false),
+            deleted: AtomicBool::new(false),
+            synced: AtomicI64::new(parts.synced_offset),
+            sync_waiters: Mutex::new(Vec::new()),
+            fetch_waiters: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// Configuration in force.
+    pub fn config(&self) -> Arc<TopicConfig> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Epoch of the leader.
+    pub fn leader_epoch(&self) -> LeaderEpoch {
+        self.leader_epoch.load(Ordering::Acquire)
+    }
+
+    /// Offset after the last record that consumers may read.
+    pub fn high_watermark(&self) -> Offset {
+        self.high_watermark.load(Ordering::Acquire)
+    }
+
+    /// First offset of an open transaction, or the high watermark.
+    pub fn last_stable_offset(&self) -> Offset {
+        self.high_watermark()
+    }
+
+    /// First offset that may be read.
+    pub fn log_start_offset(&self) -> Offset {
+        self.log_start_offset.load(Ordering::Acquire)
+    }
+
+    /// Offset up to which everything is on disk.
+    pub fn synced_offset(&self) -> Offset {
+        self.synced.load(Ordering::Acquire)
+    }
+
+    /// The log behind the mutex. Held for memory work and page-cache writes only.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the partition can be used.
+    pub fn check_online(&self) -> Result<(), StorageError> {
+        if self.deleted.load(Ordering::Acquire) {
+            return Err(StorageError::Deleted);
+        }
+        if self.poisoned.load(Ordering::Acquire) {
+            return Err(StorageError::Poisoned);
+        }
+        Ok(())
+    }
+
+    /// Appends batches in order with one vectored write per segment. The order is fixed and the
+    /// records can be read when this returns; use [`Partition::durable`] to wait for the disk.
+    pub fn append(self: &Arc<Self>, batches: &mut [Prepared], now: TimestampMs) -> Vec<AppendResult> {
+        if let Err(error) = self.check_online() {
+            return batches.iter().map(|_| Err(error.clone().into())).collect();
+        }
+        let mut state = self.state();
+        let (results, bytes, written) = self.append_ordered(&mut state, batches, now);
+        let end_offset = state.log.end_offset();
+        if let Err(error) = written {
+            drop(state);
+            self.poison(&error);
+            return results.into_iter().map(|_| Err(StorageError::Poisoned.into())).collect();
+        }
+        self.high_watermark.store(end_offset, Ordering::Release);
+        let grown = state.log.active().size.saturating_sub(state.checkpointed_size);
+        state.checkpoint_due |= grown >= CHECKPOINT_BYTES;
+        let checkpoint_due = state.checkpoint_due;
+        drop(state);
+        if checkpoint_due {
+            self.flusher.sync(Arc::clone(self));
+        }
+        if bytes > 0 {
+            self.wake_fetches(bytes as i64);
+        }
+        results
+    }
+
+    fn append_ordered(
+        &self,
+        state: &mut State,
+        batches: &mut [Prepared],
+        now: TimestampMs,
+    ) -> (Vec<AppendResult>, usize, std::io::Result<()>) {
+        let mut results = Vec::with_capacity(batches.len());
+        let mut pending = Pending { first: 0, position: state.log.active().size, bytes: 0 };
+        let mut total = 0;
+        // Indexes of the batches that are really written, in order.
+        let mut accepted: Vec<usize> = Vec::with_capacity(batches.len());
+        for at in 0..batches.len() {
+            let batch = &mut batches[at];
+            let (base_offset, roll) = match self.judge(state, batch, now) {
+                Ok(placed) => placed,
+                Err(answer) => {
+                    results.push(answer);
+                    continue;
+                }
+            };
+            if roll {
+                if let Err(error) = self.write(state, batches, &accepted, &pending) {
+                    return (results, total, Err(error));
+                }
+                state.log.roll();
+                state.checkpoint_due = true;
+                state.checkpointed_size = 0;
+                pending = Pending { first: accepted.len(), position: 0, bytes: 0 };
+            }
+            let batch = &mut batches[at];
+            self.assign(batch, base_offset);
+            state.log.append(&batch.header, now);
+            accepted.push(at);
+            pending.bytes += batch.header.total_size();
+            total += batch.header.total_size();
+            results.push(Ok(Appended {
+                base_offset,
+                end_offset: batch.header.last_offset() + 1,
+                log_start_offset: state.log.log_start_offset,
+                duplicate_of: None,
+            }));
+        }
+        let written = self.write(state, batches, &accepted, &pending);
+        (results, total, written)
+    }
+
+    /// Where a batch goes, or the answer that needs no write.
+    fn judge(
+        &self,
+        state: &State,
+        batch: &Prepared,
+        now: TimestampMs,
+    ) -> Result<(Offset, bool), AppendResult> {
+        if batch.header.total_size() as u64 > state.log.limits.segment_bytes {
+            return Err(Err(AppendError::RecordListTooLarge));
+        }
+        match state.log.judge(&batch.header, now) {
+            Judgement::Append { base_offset, roll } => Ok((base_offset, roll)),
+            Judgement::Duplicate { base_offset, timestamp } => Err(Ok(Appended {
+                base_offset,
+                // The original may not be on disk yet: wait for all that is there.
+                end_offset: state.log.end_offset(),
+                log_start_offset: state.log.log_start_offset,
+                duplicate_of: Some(timestamp),
+            })),
+            Judgement::Reject(ProducerError::OutOfOrderSequence { .. }) => {
+                Err(Err(AppendError::OutOfOrderSequence))
+            }
+            Judgement::Reject(ProducerError::InvalidProducerEpoch { .. }) => {
+                Err(Err(AppendError::InvalidProducerEpoch))
+            }
+        }
+    }
+
+    fn assign(&self, batch: &mut Prepared, base_offset: Offset) {
+        batch.header.base_offset = base_offset;
+        batch.header.leader_epoch = self.leader_epoch();
+        batch::set_base_offset(&mut batch.head, base_offset);
+        batch::set_leader_epoch(&mut batch.head, batch.header.leader_epoch);
+    }
+
+    fn write(
+        &self,
+        state: &mut State,
+        batches: &[Prepared],
+        accepted: &[usize],
+        pending: &Pending,
+    ) -> std::io::Result<()> {
+        if pending.bytes == 0 {
+            return Ok(());
+        }
+        let file = self.active_file(state)?;
+        let mut pieces: Vec<&[u8]> = Vec::with_capacity(2 * (accepted.len() - pending.first));
+        for at in &accepted[pending.first..] {
+            debug_assert_eq!(batches[*at].head.len(), HEADER_SIZE);
+            pieces.push(&batches[*at].head);
+            if !batches[*at].body.is_empty() {
+                pieces.push(&batches[*at].body);
+            }
+        }
+        disk::write_all_at(&file, &pieces, pending.position)?;
+        let base_offset = state.log.active().base_offset;
+        if state.unsynced.last() != Some(&base_offset) {
+            state.unsynced.push(base_offset);
+        }
+        self.pace_write_back(state, &file, pending.position + pending.bytes as u64);
+        Ok(())
+    }
+
+    /// Keeps dirty data small, so that neither a sync nor the kernel's own limit stalls a writer.
+    fn pace_write_back(&self, state: &mut State, file: &Arc<File>, end: u64) {
+        if state.write_back_from > end {
+            state.write_back_from = 0;
+        }
+        let length = end - state.write_back_from;
+        if length >= WRITE_BACK_BYTES && self.durability != Durability::None {
+            self.flusher.write_back(Arc::clone(file), state.write_back_from, length);
+            state.write_back_from = end;
+        }
+    }
+
+    fn active_file(&self, state: &mut State) -> std::io::Result<Arc<File>> {
+        let base_offset = state.log.active().base_offset;
+        if let Some(file) = state.files.get(&base_offset) {
+            return Ok(Arc::clone(file));
+        }
+        if state.files.is_empty() {
+            disk::create_folder(&self.folder)?;
+        }
+        let path = layout::segment_file(&self.folder, base_offset);
+        state.folder_unsynced = true;
+        let file = Arc::new(disk::open_segment(&path)?);
+        state.files.insert(base_offset, Arc::clone(&file));
+        Ok(file)
+    }
+
+    /// Opens a segment that is to be read; the active one's handle is shared with the writer.
+    pub fn segment_handle(&self, base_offset: Offset) -> std::io::Result<Arc<File>> {
+        let mut state = self.state();
+        if state.log.active().base_offset == base_offset {
+            return self.active_file(&mut state);
+        }
+        if let Some(file) = state.files.get(&base_offset) {
+            return Ok(Arc::clone(file));
+        }
+        drop(state);
+        disk::open_readonly(&layout::segment_file(&self.folder, base_offset)).map(Arc::new)
+    }
+
+    /// Takes the partition offline after a failed write or sync: the first failure is the last.
+    pub fn poison(&self, error: &std::io::Error) {
+        if self.poisoned.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        tracing::error!(topic = %self.topic, partition = self.id.partition, %error,
+            "a write failed: the partition is offline until the broker is restarted");
+        self.fail_waiters(&StorageError::Poisoned);
+    }
+
+    /// Ends the partition's life with its topic.
+    pub fn mark_deleted(&self) {
+        self.deleted.store(true, Ordering::Release);
+        self.fail_waiters(&StorageError::Deleted);
+        self.wake_fetches(i64::MAX / 2);
+    }
+
+    fn fail_waiters(&self, error: &StorageError) {
+        for waiter in self.lock_sync_waiters().drain(..) {
+            let _ = waiter.done.send(Err(error.clone()));
+        }
+    }
+
+    fn lock_sync_waiters(&self) -> MutexGuard<'_, Vec<SyncWaiter>> {
+        self.sync_waiters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The second moment of a write: completes when everything below `end_offset` is durable, at
+    /// once unless `durability` is `fsync`.
+    pub async fn durable(self: &Arc<Self>, end_offset: Offset) -> Result<(), StorageError> {
+        if self.durability != Durability::Fsync || self.synced_offset() >= end_offset {
+            return self.check_online();
+        }
+        let (done, result) = oneshot::channel();
+        {
+            let mut waiters = self.lock_sync_waiters();
+            // Checked under the lock, which poisoning takes too: nobody waits for ever.
+            self.check_online()?;
+            waiters.push(SyncWaiter { end_offset, done });
+        }
+        self.flusher.sync(Arc::clone(self));
+        result.await.unwrap_or(Err(StorageError::Poisoned))
+    }
+
+    /// Called by the flusher: everything below `end_offset` is on disk.
+    pub fn mark_synced(&self, end_offset: Offset) {
+        self.synced.fetch_max(end_offset, Ordering::AcqRel);
+        let mut waiters = self.lock_sync_waiters();
+        let mut at = 0;
+        while at < waiters.len() {
+            if waiters[at].end_offset <= end_offset {
+                let _ = waiters.swap_remove(at).done.send(Ok(()));
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// Whether someone waits for a sync.
+    pub fn is_awaited(&self) -> bool {
+        !self.lock_sync_waiters().is_empty()
+    }
+
+    /// Registers a fetch that waits for new records.
+    pub fn watch(&self, waiter: &Arc<FetchWaiter>) {
+        self.lock_fetch_waiters().push(Arc::clone(waiter));
+    }
+
+    /// Removes a fetch that waits no longer.
+    pub fn unwatch(&self, waiter: &Arc<FetchWaiter>) {
+        self.lock_fetch_waiters().retain(|other| !Arc::ptr_eq(other, waiter));
+    }
+
+    fn lock_fetch_waiters(&self) -> MutexGuard<'_, Vec<Arc<FetchWaiter>>> {
+        self.fetch_waiters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake_fetches(&self, bytes: i64) {
+        for waiter in self.lock_fetch_waiters().iter() {
+            waiter.add(bytes);
+        }
+    }
+
+    /// Moves the first readable offset after old segments were removed.
+    pub fn publish_log_start(&self, offset: Offset) {
+        self.log_start_offset.fetch_max(offset, Ordering::AcqRel);
+    }
+}
+
+/// The part of an append that waits for the next write.
+struct Pending {
+    /// First of the accepted batches that is not written.
+    first: usize,
+    /// Where it goes in the active segment.
+    position: u64,
+    /// Bytes of all of them.
+    bytes: usize,
+}

@@ -1,0 +1,204 @@
+//! All partitions on this broker: opened at start, created and removed with their topics, found by
+//! topic ID and number.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::checkpoint;
+use super::flusher::FlusherHandle;
+use super::index::Indexes;
+use super::layout;
+use super::partition::{Durability, Partition, Parts};
+use super::recover::recover;
+use super::rocks::Rocks;
+use crate::config::dynamic::TopicConfig;
+use crate::kernel::log::{Limits, Log};
+use crate::kernel::types::{LeaderEpoch, TimestampMs, TopicIdPartition, Uuid};
+
+/// What all partitions share.
+pub struct Partitions {
+    data: PathBuf,
+    rocks: Arc<Rocks>,
+    flusher: FlusherHandle,
+    indexes: Indexes,
+    durability: Durability,
+    producer_id_expiration_ms: i64,
+    by_id: RwLock<HashMap<TopicIdPartition, Arc<Partition>>>,
+}
+
+/// What opening a partition found.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Opened {
+    /// Bytes that were read because no checkpoint vouched for them.
+    pub scanned_bytes: u64,
+    /// Bytes that were cut off the end.
+    pub cut_bytes: u64,
+}
+
+impl Partitions {
+    /// No partitions yet.
+    pub fn new(
+        data: PathBuf,
+        rocks: Arc<Rocks>,
+        flusher: FlusherHandle,
+        durability: Durability,
+        producer_id_expiration_ms: i64,
+    ) -> Partitions {
+        Partitions {
+            data,
+            indexes: Indexes::new(Arc::clone(&rocks)),
+            rocks,
+            flusher,
+            durability,
+            producer_id_expiration_ms,
+            by_id: RwLock::default(),
+        }
+    }
+
+    /// The partition, if it is on this broker.
+    pub fn get(&self, id: &TopicIdPartition) -> Option<Arc<Partition>> {
+        self.by_id.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// All partitions, in no order.
+    pub fn all(&self) -> Vec<Arc<Partition>> {
+        self.by_id.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Indexes of closed segments.
+    pub fn indexes(&self) -> &Indexes {
+        &self.indexes
+    }
+
+    /// `producer.id.expiration.ms`.
+    pub fn producer_id_expiration_ms(&self) -> i64 {
+        self.producer_id_expiration_ms
+    }
+
+    /// The database.
+    pub fn rocks(&self) -> &Arc<Rocks> {
+        &self.rocks
+    }
+
+    /// Opens a partition with whatever its folder holds. Waits for the device.
+    pub fn open(
+        &self,
+        id: TopicIdPartition,
+        topic: &Arc<str>,
+        config: Arc<TopicConfig>,
+        leader_epoch: LeaderEpoch,
+        now: TimestampMs,
+    ) -> io::Result<Opened> {
+        let folder = layout::partition_folder(&self.data, id);
+        let partition =
+            self.open_in(folder, id, topic, config, leader_epoch, self.durability, now)?;
+        self.insert(partition.0);
+        Ok(partition.1)
+    }
+
+    /// Opens a log in a folder of its own choosing, outside the set of partitions.
+    #[allow(clippy::too_many_arguments)]
+    pub fn open_in(
+        &self,
+        folder: PathBuf,
+        id: TopicIdPartition,
+        topic: &Arc<str>,
+        config: Arc<TopicConfig>,
+        leader_epoch: LeaderEpoch,
+        durability: Durability,
+        now: TimestampMs,
+    ) -> io::Result<(Arc<Partition>, Opened)> {
+        let limits = self.limits(&config);
+        let recovered = recover(&folder, id, limits, &self.rocks, now)?;
+        let opened =
+            Opened { scanned_bytes: recovered.scanned_bytes, cut_bytes: recovered.cut_bytes };
+        let partition = Partition::new(Parts {
+            id,
+            topic: Arc::clone(topic),
+            folder,
+            log: recovered.log,
+            unsynced: recovered.unsynced,
+            synced_offset: recovered.synced_offset,
+            config,
+            leader_epoch,
+            durability,
+            flusher: self.flusher.clone(),
+        });
+        if opened.scanned_bytes > 0 {
+            // Make it durable and spare the next start the reading.
+            partition.state().checkpoint_due = true;
+            self.flusher.sync(Arc::clone(&partition));
+        }
+        Ok((partition, opened))
+    }
+
+    /// Makes an empty partition. Nothing touches the disk before its first append.
+    pub fn create(
+        &self,
+        id: TopicIdPartition,
+        topic: &Arc<str>,
+        config: Arc<TopicConfig>,
+        leader_epoch: LeaderEpoch,
+    ) {
+        let limits = self.limits(&config);
+        self.insert(Partition::new(Parts {
+            id,
+            topic: Arc::clone(topic),
+            folder: layout::partition_folder(&self.data, id),
+            log: Log::empty(0, limits),
+            unsynced: Vec::new(),
+            synced_offset: 0,
+            config,
+            leader_epoch,
+            durability: self.durability,
+            flusher: self.flusher.clone(),
+        }));
+    }
+
+    fn insert(&self, partition: Arc<Partition>) {
+        self.by_id
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(partition.id, partition);
+    }
+
+    /// Ends the partitions of a deleted topic: they can no longer be found, those who wait for
+    /// them are answered, and the folder gets a name that the next start removes.
+    pub fn remove_topic(&self, topic_id: Uuid) -> Option<PathBuf> {
+        let removed: Vec<_> = {
+            let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+            let ids: Vec<_> = by_id.keys().filter(|id| id.topic_id == topic_id).copied().collect();
+            ids.iter().filter_map(|id| by_id.remove(id)).collect()
+        };
+        for partition in &removed {
+            partition.mark_deleted();
+        }
+        removed.iter().for_each(|partition| checkpoint::forget(partition, &self.rocks));
+        let folder = layout::topic_folder(&self.data, topic_id);
+        let condemned = folder.with_extension(&layout::DELETED[1..]);
+        match std::fs::rename(&folder, &condemned) {
+            Ok(()) => Some(condemned),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                tracing::warn!(folder = %folder.display(), %error,
+                    "the folder of a deleted topic cannot be renamed; the next start removes it");
+                None
+            }
+        }
+    }
+
+    /// Limits of a log under a configuration.
+    pub fn limits(&self, config: &TopicConfig) -> Limits {
+        Limits {
+            segment_bytes: u64::from(config.segment_bytes),
+            segment_ms: config.segment_ms,
+            segment_index_bytes: u64::from(config.segment_index_bytes),
+            index_interval_bytes: u64::from(config.index_interval_bytes),
+            retention_ms: config.retention_ms,
+            retention_bytes: config.retention_bytes,
+            delete: config.cleanup_delete,
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Finding records in segment files: an offset or a time is looked up in the sparse index, then
+//! batch headers are walked to the exact batch. Nothing here copies records; a read answers with a
+//! range of a file. A read that would wait for the device says so instead, unless told to wait.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use super::disk;
+use super::error::ReadError;
+use super::index::Indexes;
+use super::partition::Partition;
+use crate::kernel::batch::{self, BatchHeader, HEADER_SIZE};
+use crate::kernel::log::Place;
+use crate::kernel::log::index::{SparseIndex, offset_delta};
+use crate::kernel::records;
+use crate::kernel::types::{Offset, TimestampMs};
+
+/// Bytes read at a time while walking headers: an index interval of small batches fits.
+const WINDOW_BYTES: usize = 8 * 1024;
+
+/// A range of a segment file that holds whole batches, but for the last one.
+#[derive(Clone, Debug)]
+pub struct Slice {
+    /// The segment.
+    pub file: Arc<File>,
+    /// Where the first batch begins.
+    pub position: u64,
+    /// Bytes.
+    pub length: u64,
+}
+
+/// What a read found.
+#[derive(Debug)]
+pub enum Read {
+    /// Records from the batch that holds the offset on.
+    Slice(Slice),
+    /// Nothing is stored at or behind the offset yet, or nothing fits.
+    Empty,
+    /// The device must be asked; repeat where waiting is allowed.
+    Cold,
+}
+
+/// How a read may go about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Only what is in memory.
+    Resident,
+    /// Wait for the device.
+    Wait,
+}
+
+/// Reads from `offset` on, at most `bytes_max` bytes, or one whole batch if `whole_batch`.
+pub fn read(
+    partition: &Partition,
+    indexes: &Indexes,
+    offset: Offset,
+    bytes_max: u64,
+    whole_batch: bool,
+    patience: Patience,
+) -> Result<Read, ReadError> {
+    partition.check_online()?;
+    let end = partition.high_watermark();
+    if offset < partition.log_start_offset() || offset > end {
+        return Err(ReadError::OffsetOutOfRange);
+    }
+    if offset == end {
+        return Ok(Read::Empty);
+    }
+    let Some(place) = partition.state().log.place_of_offset(offset) else {
+        return Ok(Read::Empty);
+    };
+    let file = partition.segment_handle(place.segment)?;
+    let by_offset = |index: &SparseIndex| {
+        index.position_for_offset(offset_delta(place.segment, offset.max(place.segment)))
+    };
+    let Some(from) = start(partition, indexes, &place, &file, patience, by_offset)? else {
+        return Ok(Read::Cold);
+    };
+    let mut window = Window::new(&file, place.size, patience);
+    let found = match window.find(from, |header| header.last_offset() >= offset) {
+        Ok(found) => found,
+        Err(ReadFailure::Cold) => return Ok(Read::Cold),
+        Err(ReadFailure::Failed(error)) => return Err(error),
+    };
+    let Some((position, header)) = found else { return Ok(Read::Empty) };
+    let least = if whole_batch { header.total_size() as u64 } else { 0 };
+    let length = bytes_max.max(least).min(place.size - position);
+    if length == 0 {
+        return Ok(Read::Empty);
+    }
+    if patience == Patience::Wait {
+        disk::make_resident(&file, position, length)?;
+    } else if !disk::is_resident(&file, position, length) {
+        return Ok(Read::Cold);
+    }
+    Ok(Read::Slice(Slice { file, position, length }))
+}
+
+/// Where the header walk begins, or `None` if that would mean waiting.
+fn start(
+    partition: &Partition,
+    indexes: &Indexes,
+    place: &Place,
+    file: &File,
+    patience: Patience,
+    look_up: impl Fn(&SparseIndex) -> u32,
+) -> Result<Option<u64>, ReadError> {
+    if let Some(position) = place.position {
+        return Ok(Some(u64::from(position)));
+    }
+    let cached = indexes.cached(partition.id, place.segment);
+    let index = match (cached, patience) {
+        (Some(index), _) => index,
+        (None, Patience::Resident) => return Ok(None),
+        (None, Patience::Wait) => {
+            let interval = partition.state().log.limits.index_interval_bytes;
+            indexes.load(partition.id, place.segment, file, place.size, interval)?
+        }
+    };
+    Ok(Some(u64::from(look_up(&index))))
+}
+
+/// Finds the first record with a timestamp of at least `timestamp`, exact inside the batch. `None`
+/// if there is none. Waits for the device.
+pub fn find_time(
+    partition: &Partition,
+    indexes: &Indexes,
+    timestamp: TimestampMs,
+    decompressed_max: usize,
+) -> Result<Option<(Offset, TimestampMs)>, ReadError> {
+    let Some((file, position, header)) = batch_at_time(partition, indexes, timestamp)? else {
+        return Ok(None);
+    };
+    let bytes = read_batch(&file, position, &header)?;
+    records::find_timestamp(&bytes, timestamp, partition.log_start_offset(), decompressed_max)
+        .map_err(|_| ReadError::Corrupt)
+}
+
+/// Finds the earliest record with the largest timestamp of the log. Waits for the device.
+pub fn find_max_time(
+    partition: &Partition,
+    indexes: &Indexes,
+    decompressed_max: usize,
+) -> Result<Option<(Offset, TimestampMs)>, ReadError> {
+    let Some(newest) = partition.state().log.max_timestamp() else { return Ok(None) };
+    find_time(partition, indexes, newest, decompressed_max)
+}
+
+type FoundBatch = (Arc<File>, u64, BatchHeader);
+
+fn batch_at_time(
+    partition: &Partition,
+    indexes: &Indexes,
+    timestamp: TimestampMs,
+) -> Result<Option<FoundBatch>, ReadError> {
+    partition.check_online()?;
+    let place = partition.state().log.place_of_time(timestamp);
+    let Some(place) = place else { return Ok(None) };
+    let file = partition.segment_handle(place.segment)?;
+    let by_time = |index: &SparseIndex| index.position_for_time(timestamp);
+    let from = start(partition, indexes, &place, &file, Patience::Wait, by_time)?.unwrap_or(0);
+    let log_start = partition.log_start_offset();
+    let mut window = Window::new(&file, place.size, Patience::Wait);
+    let wanted = |header: &BatchHeader| {
+        header.max_timestamp >= timestamp && header.last_offset() >= log_start
+    };
+    match window.find(from, wanted) {
+        Ok(found) => Ok(found.map(|(position, header)| (file, position, header))),
+        Err(ReadFailure::Failed(error)) => Err(error),
+        Err(ReadFailure::Cold) => Err(ReadError::Corrupt),
+    }
+}
+
+fn read_batch(file: &File, position: u64, header: &BatchHeader) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = vec![0u8; header.total_size()];
+    let read = disk::read_at(file, &mut bytes, position)?;
+    if read < bytes.len() || batch::check_crc(header, &bytes).is_err() {
+        return Err(ReadError::Corrupt);
+    }
+    Ok(bytes)
+}
+
+/// Reads all whole batches of a partition from `offset` on, in order, until `visit` has seen the
+/// last one. For folds at start; waits for the device.
+pub fn replay(
+    partition: &Partition,
+    indexes: &Indexes,
+    offset: Offset,
+    mut visit: impl FnMut(&BatchHeader, &[u8]) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
+    const STEP_BYTES: u64 = 1024 * 1024;
+    let mut next = offset.max(partition.log_start_offset());
+    loop {
+        let read = read(partition, indexes, next, STEP_BYTES, true, Patience::Wait)?;
+        let Read::Slice(slice) = read else { return Ok(()) };
+        let mut bytes = vec![0u8; slice.length as usize];
+        let filled = disk::read_at(&slice.file, &mut bytes, slice.position)?;
+        let before = next;
+        for item in batch::batches(&bytes[..filled]) {
+            let (header, batch) = item.map_err(|_| ReadError::Corrupt)?;
+            batch::check_crc(&header, batch).map_err(|_| ReadError::Corrupt)?;
+            if header.last_offset() >= next {
+                visit(&header, batch)?;
+                next = header.next_offset();
+            }
+        }
+        if next == before {
+            return Err(ReadError::Corrupt);
+        }
+    }
+}
+
+enum ReadFailure {
+    Cold,
+    Failed(ReadError),
+}
+
+/// A moving window over a segment file while its headers are walked.
+struct Window<'a> {
+    file: &'a File,
+    end: u64,
+    patience: Patience,
+    bytes: [u8; WINDOW_BYTES],
+    from: u64,
+    filled: usize,
+}
+
+impl<'a> Window<'a> {
+    fn new(file: &'a File, end: u64, patience: Patience) -> Window<'a> {
+        Window { file, end, patience, bytes: [0; WINDOW_BYTES], from: 0, filled: 0 }
+    }
+
+    /// The first batch at or behind `from` that is wanted.
+    fn find(
+        &mut self,
+        from: u64,
+        wanted: impl Fn(&BatchHeader) -> bool,
+    ) -> Result<Option<(u64, BatchHeader)>, ReadFailure> {
+        let mut position = from;
+        while position + HEADER_SIZE as u64 <= self.end {
+            let header = self.header(position)?;
+            if wanted(&header) {
+                return Ok(Some((position, header)));
+            }
+            position += header.total_size() as u64;
+        }
+        Ok(None)
+    }
+
+    fn header(&mut self, position: u64) -> Result<BatchHeader, ReadFailure> {
+        let inside = position >= self.from
+            && position + HEADER_SIZE as u64 <= self.from + self.filled as u64;
+        if !inside {
+            self.fill(position)?;
+        }
+        let at = (position - self.from) as usize;
+        BatchHeader::parse(&self.bytes[at..self.filled])
+            .map_err(|_| ReadFailure::Failed(ReadError::Corrupt))
+    }
+
+    fn fill(&mut self, position: u64) -> Result<(), ReadFailure> {
+        let length = (self.end - position).min(WINDOW_BYTES as u64) as usize;
+        if self.patience == Patience::Resident
+            && !disk::is_resident(self.file, position, length as u64)
+        {
+            return Err(ReadFailure::Cold);
+        }
+        self.from = position;
+        self.filled = disk::read_at(self.file, &mut self.bytes[..length], position)
+            .map_err(|error: io::Error| ReadFailure::Failed(error.into()))?;
+        Ok(())
+    }
+}

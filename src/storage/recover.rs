@@ -1,0 +1,209 @@
+//! Opening a partition at start: what its checkpoint says is trusted as far as the files agree,
+//! the rest is read, and a torn tail is cut at the last whole batch. Without a checkpoint the whole
+//! log is read, with the same result.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::disk;
+use super::layout;
+use super::rocks::Rocks;
+use super::schema;
+use crate::kernel::log::index::SparseIndex;
+use crate::kernel::log::recovery::{End, walk};
+use crate::kernel::log::segment::Segment;
+use crate::kernel::log::{Limits, Log};
+use crate::kernel::types::{Offset, TimestampMs, TopicIdPartition};
+
+/// Bytes read at a time.
+const STEP_BYTES: usize = 1024 * 1024;
+
+/// A recovered log.
+pub struct Recovered {
+    /// The log.
+    pub log: Log,
+    /// Segments that were read, with their files: no sync is known to have covered them.
+    pub unsynced: Vec<(Offset, Arc<File>)>,
+    /// Offset up to which the checkpoint vouched for the disk.
+    pub synced_offset: Offset,
+    /// Bytes that were read.
+    pub scanned_bytes: u64,
+    /// Bytes that were cut off the end.
+    pub cut_bytes: u64,
+}
+
+/// Recovers the log in `folder`, empty if the folder does not exist.
+pub fn recover(
+    folder: &Path,
+    id: TopicIdPartition,
+    limits: Limits,
+    rocks: &Rocks,
+    now: TimestampMs,
+) -> io::Result<Recovered> {
+    let files = segment_files(folder)?;
+    let (log, scan_from) = match trusted(&files, id, limits, rocks) {
+        Some(log) => {
+            let from = log.active().base_offset;
+            (log, from)
+        }
+        None => {
+            let first = files.first().map_or(0, |(base_offset, _)| *base_offset);
+            (Log::empty(first, limits), first)
+        }
+    };
+    let synced_offset = log.end_offset();
+    let mut scan = Scan { folder, log, unsynced: Vec::new(), scanned: 0, cut: 0, now };
+    for (base_offset, size) in files.iter().filter(|(base, _)| *base >= scan_from) {
+        if !scan.segment(*base_offset, *size)? {
+            set_aside_behind(folder, &files, *base_offset)?;
+            break;
+        }
+    }
+    Ok(Recovered {
+        log: scan.log,
+        unsynced: scan.unsynced,
+        synced_offset,
+        scanned_bytes: scan.scanned,
+        cut_bytes: scan.cut,
+    })
+}
+
+/// Segment files with their sizes, in order of offset. Files left by an unfinished deletion go.
+fn segment_files(folder: &Path) -> io::Result<Vec<(Offset, u64)>> {
+    let mut files = Vec::new();
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.ends_with(layout::DELETED) {
+            fs::remove_file(entry.path())?;
+        } else if let Some(base_offset) = layout::segment_base(&name) {
+            files.push((base_offset, entry.metadata()?.len()));
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+/// The log as the checkpoint describes it, if the files agree: closed segments have the size it
+/// says, the active one at least that.
+fn trusted(
+    files: &[(Offset, u64)],
+    id: TopicIdPartition,
+    limits: Limits,
+    rocks: &Rocks,
+) -> Option<Log> {
+    let checkpoint = schema::checkpoint::decode(&rocks.get(&schema::checkpoint::key(id))?)?;
+    let mut segments = checkpoint.segments;
+    // Retention may have removed the oldest files after the checkpoint was stored.
+    let oldest = files.first().map_or(Offset::MAX, |(base_offset, _)| *base_offset);
+    segments.retain(|segment| segment.base_offset >= oldest);
+    let active = segments.last()?.base_offset;
+    for segment in &segments {
+        let at = files.binary_search_by_key(&segment.base_offset, |(base, _)| *base).ok()?;
+        let size = files[at].1;
+        let fits = if segment.base_offset == active {
+            size >= segment.size
+        } else {
+            size == segment.size
+        };
+        if !fits {
+            return None;
+        }
+    }
+    let last = segments.last_mut()?;
+    let index = rocks.get(&schema::segment_index::key(id, active))?;
+    last.index = Some(SparseIndex::decode(&index).ok()?);
+    Some(Log {
+        log_start_offset: checkpoint.log_start_offset.max(segments[0].base_offset),
+        segments,
+        producers: checkpoint.producers,
+        epochs: checkpoint.epochs,
+        limits,
+    })
+}
+
+struct Scan<'a> {
+    folder: &'a Path,
+    log: Log,
+    unsynced: Vec<(Offset, Arc<File>)>,
+    scanned: u64,
+    cut: u64,
+    now: TimestampMs,
+}
+
+impl Scan<'_> {
+    /// Reads one segment from where the log ends. `false` if it had to be cut.
+    fn segment(&mut self, base_offset: Offset, size: u64) -> io::Result<bool> {
+        if self.log.active().base_offset != base_offset {
+            self.begin(base_offset);
+        }
+        if self.log.active().size == size {
+            return Ok(true);
+        }
+        let path = layout::segment_file(self.folder, base_offset);
+        let file = Arc::new(disk::open_segment(&path)?);
+        self.unsynced.push((base_offset, Arc::clone(&file)));
+        self.read_segment(&file)?;
+        let good = self.log.active().size;
+        if good == size {
+            return Ok(true);
+        }
+        self.cut += size - good;
+        tracing::warn!(file = %path.display(), bytes = size - good, at = good,
+            "the segment ends in a torn or corrupt batch, which is cut off");
+        file.set_len(good)?;
+        file.sync_all()?;
+        Ok(false)
+    }
+
+    fn begin(&mut self, base_offset: Offset) {
+        if self.log.segments.len() == 1 && self.log.active().size == 0 {
+            self.log.segments[0] = Segment::empty(base_offset);
+        } else {
+            self.log.segments.push(Segment::empty(base_offset));
+        }
+    }
+
+    fn read_segment(&mut self, file: &File) -> io::Result<()> {
+        let mut buffer = vec![0u8; STEP_BYTES];
+        loop {
+            let position = self.log.active().size;
+            let filled = disk::read_at(file, &mut buffer, position)?;
+            let walked = walk(&mut self.log, &buffer[..filled], self.now);
+            self.scanned += walked.valid as u64;
+            match walked.end {
+                End::Corrupt => return Ok(()),
+                // The file ends here, within a batch or behind one.
+                End::NeedsMore { .. } if filled < buffer.len() => return Ok(()),
+                End::NeedsMore { needed } if needed > buffer.len() => {
+                    // One batch larger than the buffer; its length may be garbage.
+                    let rest = file.metadata()?.len().saturating_sub(self.log.active().size);
+                    if needed as u64 > rest {
+                        return Ok(());
+                    }
+                    buffer.resize(needed, 0);
+                }
+                End::NeedsMore { .. } => {}
+            }
+        }
+    }
+}
+
+/// What lies behind a cut cannot be trusted to follow it. It is renamed, never removed.
+fn set_aside_behind(folder: &Path, files: &[(Offset, u64)], cut: Offset) -> io::Result<()> {
+    for (base_offset, _) in files.iter().filter(|(base, _)| *base > cut) {
+        let path = layout::segment_file(folder, *base_offset);
+        tracing::error!(file = %path.display(),
+            "the segment lies behind a corrupt batch; it is set aside as .cut");
+        fs::rename(&path, path.with_extension("log.cut"))?;
+    }
+    disk::sync_folder(folder)
+}

@@ -1,0 +1,136 @@
+//! RocksDB: folds of the logs, so that a start need not replay them. Everything in it can be
+//! rebuilt; a directory that cannot be opened is set aside and made anew. Keys begin with one byte
+//! that names their type; each type's form is a file in `schema`.
+
+use std::path::{Path, PathBuf};
+
+use rocksdb::{BlockBasedOptions, Cache, DB, Direction, IteratorMode, Options, WriteBatch};
+
+const WRITE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+const BLOCK_CACHE_BYTES: usize = 8 * 1024 * 1024;
+const OPEN_FILES_MAX: i32 = 64;
+const WAL_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// The open database.
+pub struct Rocks {
+    db: DB,
+    path: PathBuf,
+}
+
+/// The database could be neither opened nor made anew.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open RocksDB in {path}: {reason}")]
+pub struct OpenError {
+    path: PathBuf,
+    reason: String,
+}
+
+/// Changes that become visible together.
+#[derive(Default)]
+pub struct Changes(WriteBatch);
+
+impl Changes {
+    /// Sets a key.
+    pub fn put(&mut self, key: &[u8], value: &[u8]) {
+        self.0.put(key, value);
+    }
+
+    /// Removes a key.
+    pub fn delete(&mut self, key: &[u8]) {
+        self.0.delete(key);
+    }
+
+    /// Removes all keys from `from` up to, not including, `to`.
+    pub fn delete_range(&mut self, from: &[u8], to: &[u8]) {
+        self.0.delete_range(from, to);
+    }
+}
+
+fn options() -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.set_write_buffer_size(WRITE_BUFFER_BYTES);
+    options.set_max_write_buffer_number(2);
+    options.set_max_background_jobs(2);
+    options.set_max_open_files(OPEN_FILES_MAX);
+    options.set_max_total_wal_size(WAL_BYTES_MAX);
+    options.set_keep_log_file_num(1);
+    // An idle broker must not wake up to count.
+    options.set_stats_dump_period_sec(0);
+    options.set_stats_persist_period_sec(0);
+    let mut blocks = BlockBasedOptions::default();
+    blocks.set_block_cache(&Cache::new_lru_cache(BLOCK_CACHE_BYTES));
+    options.set_block_based_table_factory(&blocks);
+    options
+}
+
+impl Rocks {
+    /// Opens the database in `path`. One that is damaged is set aside under another name, and an
+    /// empty one takes its place: its contents are rebuilt from the logs.
+    pub fn open(path: &Path) -> Result<Rocks, OpenError> {
+        let first = match DB::open(&options(), path) {
+            Ok(db) => return Ok(Rocks { db, path: path.to_owned() }),
+            Err(error) => error,
+        };
+        tracing::warn!(path = %path.display(), error = %first,
+            "RocksDB cannot be opened; it is rebuilt from the logs");
+        let aside = path.with_extension("damaged");
+        let reopened = std::fs::remove_dir_all(&aside)
+            .or_else(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            })
+            .and_then(|()| std::fs::rename(path, &aside))
+            .map_err(|error| error.to_string())
+            .and_then(|()| DB::open(&options(), path).map_err(|error| error.to_string()));
+        match reopened {
+            Ok(db) => Ok(Rocks { db, path: path.to_owned() }),
+            Err(reason) => Err(OpenError { path: path.to_owned(), reason }),
+        }
+    }
+
+    /// Reads a key. Damage is logged and answered as absence, because all can be rebuilt.
+    pub fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        match self.db.get(key) {
+            Ok(value) => value,
+            Err(error) => {
+                tracing::warn!(%error, "RocksDB cannot be read; the value is rebuilt");
+                None
+            }
+        }
+    }
+
+    /// Applies changes together. A failed write ends the process: what follows could not be
+    /// told from what was lost.
+    pub fn commit(&self, changes: Changes) {
+        if let Err(error) = self.db.write(changes.0) {
+            tracing::error!(path = %self.path.display(), %error,
+                "RocksDB cannot be written; the broker stops. Check the disk and start again");
+            std::process::exit(1);
+        }
+    }
+
+    /// Walks over all pairs whose key begins with `prefix`, in order. Stops early, with `false`,
+    /// at damage.
+    pub fn scan(&self, prefix: &[u8], mut visit: impl FnMut(&[u8], &[u8])) -> bool {
+        for pair in self.db.iterator(IteratorMode::From(prefix, Direction::Forward)) {
+            match pair {
+                Ok((key, value)) if key.starts_with(prefix) => visit(&key, &value),
+                Ok(_) => return true,
+                Err(error) => {
+                    tracing::warn!(%error, "RocksDB cannot be read; the view is rebuilt");
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Writes what is in memory to files and makes the log of changes durable.
+    pub fn flush(&self) {
+        let flushed = self.db.flush_wal(true).and_then(|()| self.db.flush());
+        if let Err(error) = flushed {
+            tracing::warn!(%error, "RocksDB cannot be flushed; the next start replays more");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! An answer on its way out: pieces of memory and of segment files, so that records leave from
+//! the page cache without passing through user space. It knows nothing of sockets.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// A piece of an answer.
+pub enum Chunk {
+    /// Bytes in memory.
+    Memory(Bytes),
+    /// A range of a segment file; the file stays readable after it was unlinked.
+    File {
+        /// The open segment.
+        file: Arc<File>,
+        /// First byte.
+        position: u64,
+        /// Number of bytes, at least 1.
+        length: u64,
+    },
+}
+
+/// One encoded answer with its length prefix and response header.
+pub struct Frame {
+    chunks: Vec<Chunk>,
+    tail: BytesMut,
+    size: usize,
+}
+
+impl Frame {
+    /// Starts an answer: room for the length, the correlation ID, and the empty tag section of
+    /// response header version 1 where `flexible`.
+    pub fn begin(correlation_id: i32, flexible: bool) -> Frame {
+        let mut tail = BytesMut::with_capacity(128);
+        tail.put_i32(0);
+        tail.put_i32(correlation_id);
+        if flexible {
+            tail.put_u8(0);
+        }
+        Frame { chunks: Vec::new(), tail, size: 0 }
+    }
+
+    /// Where encoders write.
+    pub fn tail(&mut self) -> &mut BytesMut {
+        &mut self.tail
+    }
+
+    /// Appends a range of a file.
+    pub fn push_file(&mut self, file: Arc<File>, position: u64, length: u64) {
+        self.seal_tail();
+        self.size += length as usize;
+        self.chunks.push(Chunk::File { file, position, length });
+    }
+
+    /// Appends bytes without copying them.
+    pub fn push_bytes(&mut self, bytes: Bytes) {
+        self.seal_tail();
+        self.size += bytes.len();
+        self.chunks.push(Chunk::Memory(bytes));
+    }
+
+    fn seal_tail(&mut self) {
+        if !self.tail.is_empty() {
+            let sealed = self.tail.split().freeze();
+            self.size += sealed.len();
+            self.chunks.push(Chunk::Memory(sealed));
+        }
+    }
+
+    /// Writes the length prefix. To be called once, after the last piece.
+    pub fn finish(&mut self) {
+        let length = (self.size + self.tail.len() - 4) as i32;
+        match self.chunks.first_mut() {
+            None => self.tail[..4].copy_from_slice(&length.to_be_bytes()),
+            Some(Chunk::Memory(first)) => {
+                let mut head = BytesMut::from(&first[..]);
+                head[..4].copy_from_slice(&length.to_be_bytes());
+                *first = head.freeze();
+                self.seal_tail();
+            }
+            Some(Chunk::File { .. }) => unreachable!("an answer starts with its header"),
+        }
+    }
+
+    /// Total bytes including the length prefix.
+    pub fn size(&self) -> usize {
+        self.size + self.tail.len()
+    }
+
+    /// The pieces in order. A short answer is a single piece.
+    pub fn into_chunks(mut self) -> impl Iterator<Item = Chunk> {
+        self.seal_tail();
+        self.chunks.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_prefix_counts_every_piece() {
+        let mut frame = Frame::begin(7, true);
+        frame.tail().put_i16(3);
+        frame.push_bytes(Bytes::from_static(b"abc"));
+        frame.tail().put_u8(9);
+        frame.finish();
+        let size = frame.size();
+        let all: Vec<u8> = frame
+            .into_chunks()
+            .flat_map(|chunk| match chunk {
+                Chunk::Memory(bytes) => bytes.to_vec(),
+                Chunk::File { .. } => Vec::new(),
+            })
+            .collect();
+        assert_eq!(all.len(), size);
+        assert_eq!(i32::from_be_bytes(all[..4].try_into().unwrap()) as usize, size - 4);
+        assert_eq!(&all[4..], &[0, 0, 0, 7, 0, 0, 3, b'a', b'b', b'c', 9]);
+    }
+}
