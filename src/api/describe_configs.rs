@@ -29,6 +29,8 @@ use crate::kernel::types::NodeId;
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 const BROKER_LOGGER: i8 = 8;
+const CLIENT_METRICS: i8 = 16;
+const GROUP: i8 = 32;
 
 /// The API.
 pub struct DescribeConfigs;
@@ -53,7 +55,8 @@ impl Api for DescribeConfigs {
                 Ok(configs) => {
                     let listed = configs.into_iter().filter(|config| is_listed(resource, config));
                     result
-                        .with_error_message(None)
+                        // Kafka's is empty, not null.
+                        .with_error_message(Some(StrBytes::default()))
                         .with_configs(listed.map(|config| shape(config, shown)).collect())
                 }
                 Err((code, message)) => result
@@ -75,7 +78,8 @@ struct Shown {
 
 fn is_listed(resource: &DescribeConfigsResource, config: &Described) -> bool {
     match &resource.configuration_keys {
-        Some(keys) => keys.iter().any(|key| **key == *config.name),
+        // An empty list asks for all as well, as in Kafka.
+        Some(keys) => keys.is_empty() || keys.iter().any(|key| **key == *config.name),
         None => true,
     }
 }
@@ -108,6 +112,9 @@ fn describe(
             check_own_id(cx, name)?;
             Ok(dynamic::describe_broker(cx.broker.control.defaults()))
         }
+        // Neither can anything be set for these yet.
+        CLIENT_METRICS | GROUP if !name.is_empty() => Ok(Vec::new()),
+        CLIENT_METRICS | GROUP => invalid("The resource has no name.".to_owned()),
         // Log levels are not settings of Felice's.
         BROKER_LOGGER => {
             check_own_id(cx, name)?;

@@ -59,9 +59,7 @@ fn shape(
             if version < 6 {
                 return response;
             }
-            response
-                .with_error_code(Code::GroupIdNotFound.code())
-                .with_error_message(Some(missing))
+            response.with_error_code(Code::GroupIdNotFound.code()).with_error_message(Some(missing))
         }
     }
 }

@@ -69,7 +69,10 @@ fn refusal(begin: &Begin, named: &BTreeSet<&str>) -> Option<Code> {
 }
 
 fn refuse(request: &DescribeTopicPartitionsRequest, code: Code) -> DescribeTopicPartitionsResponse {
-    let refused = request.topics.iter().map(|topic| missing(&topic.name.0, code.code()));
+    let refused = request.topics.iter().map(|topic| {
+        let unasked = super::describe_cluster::OPERATIONS_UNASKED;
+        missing(&topic.name.0, code.code()).with_topic_authorized_operations(unasked)
+    });
     DescribeTopicPartitionsResponse::default().with_topics(refused.collect()).with_next_cursor(None)
 }
 

@@ -3,6 +3,7 @@
 
 use kafka_protocol::ResponseError as Code;
 
+use crate::kernel::group;
 use crate::kernel::session;
 use crate::kernel::validate::Rejection;
 use crate::storage::error::{AppendError, ReadError, StorageError};
@@ -69,5 +70,32 @@ pub fn session_code(error: &session::Error) -> i16 {
         session::Error::UnknownId => Code::FetchSessionIdNotFound.code(),
         session::Error::WrongEpoch => Code::InvalidFetchSessionEpoch.code(),
         session::Error::TopicIdMismatch => Code::FetchSessionTopicIdError.code(),
+    }
+}
+
+/// Code of a request that the group coordinator refuses.
+pub fn group_code(error: &group::Error) -> i16 {
+    use group::Error;
+    match error {
+        Error::CoordinatorLoadInProgress => Code::CoordinatorLoadInProgress.code(),
+        Error::CoordinatorNotAvailable | Error::TooManyGroups => {
+            Code::CoordinatorNotAvailable.code()
+        }
+        Error::NotCoordinator => Code::NotCoordinator.code(),
+        Error::InvalidGroupId => Code::InvalidGroupId.code(),
+        Error::GroupIdNotFound => Code::GroupIdNotFound.code(),
+        Error::InvalidSessionTimeout => Code::InvalidSessionTimeout.code(),
+        Error::UnknownMemberId => Code::UnknownMemberId.code(),
+        Error::MemberIdRequired => Code::MemberIdRequired.code(),
+        Error::FencedInstanceId => Code::FencedInstanceId.code(),
+        Error::IllegalGeneration => Code::IllegalGeneration.code(),
+        Error::InconsistentGroupProtocol => Code::InconsistentGroupProtocol.code(),
+        Error::RebalanceInProgress => Code::RebalanceInProgress.code(),
+        Error::GroupMaxSizeReached => Code::GroupMaxSizeReached.code(),
+        Error::OffsetMetadataTooLarge => Code::OffsetMetadataTooLarge.code(),
+        Error::NonEmptyGroup => Code::NonEmptyGroup.code(),
+        Error::GroupSubscribedToTopic => Code::GroupSubscribedToTopic.code(),
+        Error::RecordTooLarge => Code::UnknownServerError.code(),
+        Error::InvalidRequest => Code::InvalidRequest.code(),
     }
 }

@@ -63,9 +63,7 @@ fn coordinator(cx: &Cx, key: StrBytes, found: Result<(), i16>) -> Coordinator {
                 .with_host(wire(&host))
                 .with_port(i32::from(port))
         }
-        Err(code) => {
-            coordinator.with_node_id(BrokerId(-1)).with_port(-1).with_error_code(code)
-        }
+        Err(code) => coordinator.with_node_id(BrokerId(-1)).with_port(-1).with_error_code(code),
     }
 }
 

@@ -1,7 +1,8 @@
 //! InitProducerId: gives a producer its ID and epoch.
 //!
 //! Behaviour: without a transactional ID each request gets a fresh producer ID with epoch 0, also
-//! one that names the ID it had (KIP-360). An empty transactional ID is INVALID_REQUEST.
+//! one that names the ID it had (KIP-360). An empty transactional ID, and a producer ID without
+//! epoch or the other way round, is INVALID_REQUEST.
 //! Transactions do not exist yet: a transactional ID is answered with UNSUPPORTED_VERSION, which
 //! clients take as final and do not retry.
 //!
@@ -30,6 +31,7 @@ impl Api for InitProducerId {
     async fn handle(cx: Cx, request: InitProducerIdRequest) -> Reply<InitProducerIdResponse> {
         Reply::Now(match &request.transactional_id {
             Some(id) if id.0.is_empty() => refuse(Code::InvalidRequest.code()),
+            _ if is_halved(&request) => refuse(Code::InvalidRequest.code()),
             Some(_) => refuse(Code::UnsupportedVersion.code()),
             None => match cx.broker.producer_ids.next().await {
                 Ok(id) => InitProducerIdResponse::default().with_producer_id(ProducerId(id)),
@@ -38,6 +40,11 @@ impl Api for InitProducerId {
             },
         })
     }
+}
+
+/// Whether the request names a producer ID without epoch or an epoch without producer ID.
+fn is_halved(request: &InitProducerIdRequest) -> bool {
+    (request.producer_id.0 == -1) != (request.producer_epoch == -1)
 }
 
 fn refuse(code: i16) -> InitProducerIdResponse {

@@ -32,6 +32,7 @@ const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 
+const READ_UNCOMMITTED: i8 = 0;
 const READ_COMMITTED: i8 = 1;
 
 /// The API.
@@ -53,20 +54,26 @@ async fn answer(cx: &Cx, request: ListOffsetsRequest) -> ListOffsetsResponse {
     let isolation = request.isolation_level;
     let repeated = repeated(&request);
     let mut response = ListOffsetsResponse::default();
+    let mut answered = HashSet::new();
     for topic in request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for wanted in topic.partitions {
-            let found = if repeated.contains(&(topic.name.0.to_string(), wanted.partition_index))
-                || !(0..=READ_COMMITTED).contains(&isolation)
-            {
-                Err(Code::InvalidRequest.code())
-            } else {
-                find(cx, &topic.name.0, &wanted, isolation == READ_COMMITTED).await
+            let key = (topic.name.0.to_string(), wanted.partition_index);
+            let is_repeated = repeated.contains(&key);
+            // A partition named twice is answered once.
+            if is_repeated && !answered.insert(key) {
+                continue;
+            }
+            let found = match isolation {
+                READ_UNCOMMITTED | READ_COMMITTED if !is_repeated => {
+                    find(cx, &topic.name.0, &wanted, isolation == READ_COMMITTED).await
+                }
+                _ => Err(Code::InvalidRequest.code()),
             };
             partitions.push(shape(cx, wanted.partition_index, found));
         }
-        let answered = ListOffsetsTopicResponse::default().with_name(topic.name);
-        response.topics.push(answered.with_partitions(partitions));
+        let topic = ListOffsetsTopicResponse::default().with_name(topic.name);
+        response.topics.push(topic.with_partitions(partitions));
     }
     response
 }

@@ -78,7 +78,7 @@ enum WantedTopic {
     Name(TopicName),
     Id(Uuid),
     /// Asked for in a way its version does not have, or in none.
-    Malformed(Option<TopicName>),
+    Malformed(Option<TopicName>, Uuid),
 }
 
 fn read(request: &MetadataRequest, version: i16) -> Wanted {
@@ -98,7 +98,7 @@ fn read_topic(topic: &MetadataRequestTopic, version: i16) -> WantedTopic {
             WantedTopic::Id(id_from_wire(topic.topic_id))
         }
         Some(name) if topic.topic_id.is_nil() => WantedTopic::Name(name.clone()),
-        name => WantedTopic::Malformed(name.clone()),
+        name => WantedTopic::Malformed(name.clone(), id_from_wire(topic.topic_id)),
     }
 }
 
@@ -175,11 +175,11 @@ fn answer(
             Some(topic) => found(image, topic, operations),
             None => missing(Code::UnknownTopicId.code(), None, *id),
         },
-        WantedTopic::Malformed(name) => {
+        WantedTopic::Malformed(name, id) => {
             // Null names exist from version 12 on, where this one can only be null with a zero
             // ID; before, the client is told with the name it gave or an empty one.
             let name = name.clone().unwrap_or_default();
-            missing(Code::InvalidRequest.code(), Some(name), Uuid::ZERO)
+            missing(Code::InvalidRequest.code(), Some(name), *id)
         }
     }
 }

@@ -3,6 +3,7 @@
 //! state in the coordinators and storage; a handler only translates.
 
 pub mod error;
+pub mod groups;
 pub mod topics;
 
 use std::future::Future;

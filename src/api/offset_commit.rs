@@ -3,8 +3,8 @@
 //! Partitions that do not exist are answered here, the rest is judged by the group. Group ID and
 //! offset may be anything, also empty or negative.
 //!
-//! Version notes: 2–4 may bring a retention of their own; 6+ the leader epoch (KIP-320); 7+ instance
-//! IDs (KIP-345); before 9 a group that does not exist is an illegal generation.
+//! Version notes: 2–4 may bring a retention of their own; 6+ the leader epoch (KIP-320); 7+
+//! instance IDs (KIP-345); before 9 a group that does not exist is an illegal generation.
 
 use std::ops::RangeInclusive;
 
@@ -152,8 +152,11 @@ mod tests {
                 .with_partition_index(index)
                 .with_error_code(code)
         };
-        let topic = OffsetCommitResponseTopic::default()
-            .with_partitions(vec![answer(0, 0), answer(1, 3), answer(2, 0)]);
+        let topic = OffsetCommitResponseTopic::default().with_partitions(vec![
+            answer(0, 0),
+            answer(1, 3),
+            answer(2, 0),
+        ]);
         let response = OffsetCommitResponse::default().with_topics(vec![topic]);
         let codes = |response: OffsetCommitResponse| -> Vec<i16> {
             response.topics[0].partitions.iter().map(|partition| partition.error_code).collect()

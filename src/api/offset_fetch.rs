@@ -64,13 +64,14 @@ fn read(request: OffsetFetchRequest, version: i16) -> Vec<Question> {
         });
         return vec![Question { group_id: request.group_id.0, topics }];
     }
-    let question = |group: kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup| {
-        let topics = group.topics.map(|topics| {
-            let topics = topics.into_iter();
-            topics.map(|topic| (text(&topic.name.0), topic.partition_indexes)).collect()
-        });
-        Question { group_id: group.group_id.0, topics }
-    };
+    let question =
+        |group: kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup| {
+            let topics = group.topics.map(|topics| {
+                let topics = topics.into_iter();
+                topics.map(|topic| (text(&topic.name.0), topic.partition_indexes)).collect()
+            });
+            Question { group_id: group.group_id.0, topics }
+        };
     request.groups.into_iter().map(question).collect()
 }
 

@@ -20,6 +20,9 @@ use super::list_offsets::check_epoch;
 use super::{Api, Cx, Reply, topics};
 use crate::kernel::types::{LeaderEpoch, Offset};
 
+/// Stands for "no epoch" in Kafka's messages.
+const NO_EPOCH: LeaderEpoch = -1;
+
 /// The API.
 pub struct OffsetForLeaderEpoch;
 
@@ -65,6 +68,12 @@ fn find(
     let state = partition.state();
     // The current epoch ends where the log does, whether it has records yet or not.
     if wanted.leader_epoch == partition.leader_epoch() {
+        return Ok((wanted.leader_epoch, state.log.end_offset()));
+    }
+    // An older epoch of a log without records has none either: whatever was read is gone.
+    let is_older =
+        wanted.leader_epoch != NO_EPOCH && wanted.leader_epoch < partition.leader_epoch();
+    if is_older && state.log.epochs.entries().is_empty() {
         return Ok((wanted.leader_epoch, state.log.end_offset()));
     }
     Ok(state.log.end_offset_of_epoch(wanted.leader_epoch))

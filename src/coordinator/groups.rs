@@ -304,11 +304,7 @@ impl GroupCoordinator {
         }
     }
 
-    fn ask(
-        &self,
-        group_id: &str,
-        event: impl FnOnce(Ticket) -> Event,
-    ) -> Result<Waiting, Error> {
+    fn ask(&self, group_id: &str, event: impl FnOnce(Ticket) -> Event) -> Result<Waiting, Error> {
         let shard = self.shared.shard_of(group_id)?;
         let (ticket, waiting) = Shard::wait(&shard);
         self.shared.step(&shard, event(ticket));

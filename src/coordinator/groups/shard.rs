@@ -121,8 +121,11 @@ impl Shard {
         })?;
         let skipped = state.groups.skipped_records();
         if skipped > 0 {
-            tracing::warn!(partition = partition.id.partition, records = skipped,
-                "records of __consumer_offsets cannot be read and are passed over");
+            tracing::warn!(
+                partition = partition.id.partition,
+                records = skipped,
+                "records of __consumer_offsets cannot be read and are passed over"
+            );
         }
         Ok(Shard { partition, state: Mutex::new(state) })
     }
@@ -179,10 +182,7 @@ impl Shard {
                 let _ = waiting.send(Settling { partition, end_offset, value });
             }
         }
-        Stepped {
-            deadline: state.groups.next_deadline(),
-            has_changes: !state.changes.is_empty(),
-        }
+        Stepped { deadline: state.groups.next_deadline(), has_changes: !state.changes.is_empty() }
     }
 
     pub(super) fn deadline(&self) -> Option<TimestampMs> {

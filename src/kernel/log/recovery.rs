@@ -47,10 +47,9 @@ pub fn walk(log: &mut Log, bytes: &[u8], now: TimestampMs) -> Walked {
         if batch::check_crc(&header, rest).is_err() {
             return Walked { valid, end: End::Corrupt };
         }
-        // What was appended once is taken as it stands: producers are not judged again, and the
-        // batch's own time decides what has expired.
-        let time = if header.max_timestamp >= 0 { header.max_timestamp.min(now) } else { now };
-        log.append(&header, time);
+        // What was appended once is taken as it stands. Producers count as active now: expiring
+        // them by their records' own timestamps would forget those that send old data.
+        log.append(&header, now);
         valid += size;
     }
 }

@@ -185,15 +185,15 @@ fn a_name_given_twice_is_refused_once_and_leaves_the_others_alone() {
 }
 
 #[test]
-fn counts_are_judged_after_configs_and_partitions_before_replicas() {
+fn counts_are_judged_after_configs_and_in_kafkas_order() {
     let image = small_image();
-    for (partitions, replicas) in [(0, 1), (-2, 1), (0, 3), (0, 0), (i32::MIN, 1)] {
+    for (partitions, replicas) in [(0, 1), (-2, 1), (0, 3), (0, -1), (i32::MIN, 1)] {
         let error = refusal(&image, new_topic("new", partitions, replicas));
         assert!(matches!(error, Error::InvalidPartitions(_)), "{partitions} {replicas}");
     }
-    for replicas in [0, -2, 2, i16::MAX] {
-        let error = refusal(&image, new_topic("new", 1, replicas));
-        assert!(matches!(error, Error::InvalidReplicationFactor(_)), "{replicas}");
+    for (partitions, replicas) in [(1, 0), (1, -2), (1, 2), (1, i16::MAX), (0, 0), (0, -2)] {
+        let error = refusal(&image, new_topic("new", partitions, replicas));
+        assert!(matches!(error, Error::InvalidReplicationFactor(_)), "{partitions} {replicas}");
     }
     for (key, value) in [("retention.ms", Some("x")), ("nope", Some("1")), ("retention.ms", None)] {
         let error = refusal(&image, configured(new_topic("new", 0, 9), key, value));

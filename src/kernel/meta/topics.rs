@@ -178,14 +178,6 @@ fn assign(
     if !topic.assignments.is_empty() {
         return assign_by_hand(image, topic);
     }
-    let partition_count = match topic.partition_count {
-        -1 => request.defaults.partition_count,
-        count => count,
-    };
-    if partition_count < 1 {
-        let text = "Number of partitions was set to an invalid non-positive value.";
-        return Err(Error::InvalidPartitions(text.into()));
-    }
     let replication_factor = match topic.replication_factor {
         -1 => request.defaults.replication_factor,
         count => count,
@@ -193,6 +185,14 @@ fn assign(
     if replication_factor < 1 {
         let text = "Replication factor must be larger than 0, or -1 to use the default value.";
         return Err(Error::InvalidReplicationFactor(text.into()));
+    }
+    let partition_count = match topic.partition_count {
+        -1 => request.defaults.partition_count,
+        count => count,
+    };
+    if partition_count < 1 {
+        let text = "Number of partitions was set to an invalid non-positive value.";
+        return Err(Error::InvalidPartitions(text.into()));
     }
     place(image, topic.id, 0, partition_count as usize, replication_factor as usize)
 }
@@ -399,14 +399,15 @@ pub(super) fn delete(
         if count == 0 {
             continue;
         }
+        if count > 1 {
+            answers.push(given_twice(reference));
+            continue;
+        }
         let (name, id) = match key {
             TopicRef::Name(name) => (Some(name), Uuid::ZERO),
             TopicRef::Id(id) => (image.topic_by_id(&id).map(|topic| topic.name.clone()), id),
         };
         let result = match &name {
-            _ if count > 1 => {
-                Err(Error::InvalidRequest("The topic was given more than once.".into()))
-            }
             None => Err(Error::UnknownTopicId(id)),
             Some(name) if id.is_zero() => Err(Error::UnknownTopic(name.clone())),
             Some(_) => {
@@ -417,4 +418,13 @@ pub(super) fn delete(
         answers.push(DeletedTopic { name, id, result });
     }
     answers
+}
+
+/// The answer to a topic that a request gives more than once: under the first of its names.
+fn given_twice(reference: &TopicRef) -> DeletedTopic {
+    let result = Err(Error::InvalidRequest("The topic was given more than once.".into()));
+    match reference {
+        TopicRef::Name(name) => DeletedTopic { name: Some(name.clone()), id: Uuid::ZERO, result },
+        TopicRef::Id(id) => DeletedTopic { name: None, id: *id, result },
+    }
 }

@@ -12,6 +12,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -21,6 +22,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -88,29 +90,41 @@ func member(bootstrap, topic, group, path string) {
 	client.Close()
 }
 
-// commit answers the records that are surely committed: all of them when the commit is
-// acknowledged, else those that the group's offsets cover once they can be asked for. A membership
-// that was lost meanwhile is no error here: the next owner gets what was not committed.
+// commit answers the records that are surely committed. It tries until the commit is acknowledged,
+// a broker that is away included. Only when the group has put this member out is it left undecided:
+// then the group's offsets tell what was committed, and the next owner gets the rest.
 func commit(client *kgo.Client, group string, records []*kgo.Record) []*kgo.Record {
 	if len(records) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
-	failure := client.CommitRecords(ctx, records...)
-	if failure == nil {
-		return records
+	for {
+		failure := client.CommitRecords(ctx, records...)
+		if failure == nil {
+			return records
+		}
+		must(ctx.Err(), "commit")
+		log.Printf("commit: %v", failure)
+		if errors.Is(failure, kerr.IllegalGeneration) || errors.Is(failure, kerr.UnknownMemberID) {
+			return covered(ctx, client, group, records)
+		}
+		time.Sleep(100 * time.Millisecond)
 	}
-	log.Printf("commit: %v; asking for the offsets", failure)
+}
+
+// covered answers the records that lie before the group's committed offsets.
+func covered(ctx context.Context, client *kgo.Client, group string, records []*kgo.Record) []*kgo.Record {
 	offsets, err := kadm.NewClient(client).FetchOffsets(ctx, group)
 	must(err, "committed offsets")
-	var covered []*kgo.Record
+	var out []*kgo.Record
 	for _, r := range records {
 		if at, ok := offsets.Lookup(r.Topic, r.Partition); ok && at.At > r.Offset {
-			covered = append(covered, r)
+			out = append(out, r)
 		}
 	}
-	return covered
+	log.Printf("put out of the group: %d of %d records were committed", len(out), len(records))
+	return out
 }
 
 func must(err error, what string) {
