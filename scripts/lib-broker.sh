@@ -30,7 +30,8 @@ broker_start() {
     BROKER_PID=$!
     disown "$BROKER_PID" # or the shell would announce each kill
     for ((tries = 0; tries < 1500; tries++)); do
-        BROKER_ADDRESS=$(grep -oE -m1 '127\.0\.0\.1:[0-9]+' "$ready" | head -n 1) && [ -n "$BROKER_ADDRESS" ] && return 0
+        BROKER_ADDRESS=$(grep -oE '127\.0\.0\.1:[0-9]+' "$ready" | head -n 1 || true)
+        [ -z "$BROKER_ADDRESS" ] || return 0
         kill -0 "$BROKER_PID" 2>/dev/null || break
         sleep 0.02
     done

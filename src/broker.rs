@@ -152,7 +152,7 @@ async fn serve(config: NodeConfig, started: Instant) -> Result<(), Error> {
         (signals(SignalKind::interrupt())?, signals(SignalKind::terminate())?);
     let (stop, stopping) = watch::channel(false);
     let listeners = bind(&config)?;
-    let mut house = tokio::task::block_in_place(|| House::open(config, &listeners))?;
+    let mut house = House::open(config, &listeners).await?;
     house.register().await?;
     let broker = Arc::clone(&house.broker);
     let net = Arc::new(Net::new(limits(&broker.config), stopping.clone()));
@@ -235,7 +235,7 @@ struct House {
 
 impl House {
     /// Opens everything below the network, in the order in which one part needs another.
-    fn open(config: NodeConfig, listeners: &[TcpListener]) -> Result<House, Error> {
+    async fn open(config: NodeConfig, listeners: &[TcpListener]) -> Result<House, Error> {
         let clock = Clock::System;
         let ids = [random_uuid()?, random_uuid()?];
         let data_dir =
@@ -250,7 +250,8 @@ impl House {
             durability(&config),
             config.producers.id_expiration_ms,
         ));
-        let (log, image) = open_metadata(&config, &data_dir, &partitions, &clock)?;
+        let (log, mut image) = open_metadata(&config, &data_dir, &partitions, &clock)?;
+        log.abort_unfinished(&mut image, clock.now()).await.map_err(Error::Register)?;
         let metadata = Arc::clone(log.partition());
         open_partitions(&config, &data_dir, &partitions, &image, &clock)?;
         let control = Control::new(

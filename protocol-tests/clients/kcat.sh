@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# kcat (librdkafka) in the course of README.md, with its own means: it creates topics by producing to
-# them (the broker runs with num.partitions=3), sets headers once per call, leaves the timestamps to
-# the clock, and commits what it printed when it ends.
+# kcat (librdkafka) in the course of README.md, with its own means: it creates topics by producing
+# to them (the broker runs with num.partitions=3), sets headers once per call, leaves the timestamps
+# to the clock, and commits what it printed when it ends.
 set -euo pipefail
 
 client=kcat
@@ -59,7 +59,8 @@ produce_plain() {
     done
 }
 
-# join NAME [ARGUMENTS]: a member in the background; its records go to NAME.out, its pid to `joined`.
+# join NAME [ARGUMENTS]: a member in the background; its records go to NAME.out, its pid to
+# `joined`.
 join() {
     local name=$1
     shift
@@ -102,11 +103,13 @@ before() {
                 -H trace=a -H trace=b -H "codec=$codec"
         done
     done
-    has "$(kcat -L -t "$data")" "topic \"$data\" with 3 partitions" "$data was created with 3 partitions"
+    has "$(kcat -L -t "$data")" "topic \"$data\" with 3 partitions" \
+        "$data was created with 3 partitions"
     verify_data
     kcat -C -q -e -o beginning -t "$data" -f '%T\n' |
-        awk -v from="$start" '{ s = $1 / 1000; if (s < from || s > systime_max) bad = 1 } END { exit bad }' \
-            systime_max=$(($(date +%s) + 1)) || fail "a timestamp is not the time of its sending"
+        awk -v from="$start" -v to=$(($(date +%s) + 1)) \
+            '{ s = $1 / 1000; if (s < from || s > to) bad = 1 } END { exit bad }' ||
+        fail "a timestamp is not the time of its sending"
     passed "the timestamps are the time of sending"
     for partition in 0 1 2; do
         has "$(kcat -Q -t "$data:$partition:-1")" "offset 50" "the end of $data/$partition is 50"
@@ -124,7 +127,8 @@ before() {
     until_true "30 records arrived" has_lines 30 a.out b.out
     sleep 0.5
     equal "$(sort "$scratch/a.out" "$scratch/b.out")" "$(plain 0)" "shared: 30 records once each"
-    equal "$(cut -d' ' -f1 "$scratch/a.out" | sort -u | xargs)" "$(assigned a)" "A got those of its partitions"
+    equal "$(cut -d' ' -f1 "$scratch/a.out" | sort -u | xargs)" "$(assigned a)" \
+        "A got those of its partitions"
     stop "$b"
     until_true "A took over when B left" owns_all a
     produce_plain 10
@@ -152,7 +156,8 @@ after() {
     until_true "15 records arrived" has_lines 15 rest.out
     sleep 0.5
     stop "$joined"
-    equal "$(sort "$scratch/half.out" "$scratch/rest.out")" "$(plain 20)" "resumed: the other 15, once each"
+    equal "$(sort "$scratch/half.out" "$scratch/rest.out")" "$(plain 20)" \
+        "resumed: the other 15, once each"
     produce_plain 30
     join again
     until_true "30 records arrived" has_lines 30 again.out

@@ -1,5 +1,5 @@
-# Checks for the clients that are command line tools: sourced by kcat.sh and java/tools.sh, which set
-# `client` and `phase`. It knows nothing of any tool.
+# Checks for the clients that are command line tools: sourced by kcat.sh and java/tools.sh, which
+# set `client` and `phase`. It knows nothing of any tool.
 
 checks=0
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/felice-client.XXXXXX")

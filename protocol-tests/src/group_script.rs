@@ -130,7 +130,7 @@ fn show_metadata(metadata: &[u8]) -> String {
 }
 
 /// A coordinator with its clock and its log.
-struct Runner {
+pub struct Runner {
     config: Config,
     groups: Groups,
     now: TimestampMs,
@@ -140,7 +140,8 @@ struct Runner {
 }
 
 impl Runner {
-    fn new() -> Runner {
+    /// A loaded coordinator without groups.
+    pub fn new() -> Runner {
         let config = Config::default();
         let groups = loaded(&config, 1_000_000, &[]);
         Runner {
@@ -154,7 +155,7 @@ impl Runner {
     }
 
     /// Runs one command and tells what came of it, one line each.
-    fn run(&mut self, line: &str) -> Vec<String> {
+    pub fn run(&mut self, line: &str) -> Vec<String> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let (name, words) = words.split_first().expect("a command has a name");
         let words = Words::new(words);
@@ -254,7 +255,7 @@ impl Runner {
     }
 
     /// Replays the log and compares what can be asked for.
-    fn check_replay(&self, script: &str) {
+    pub fn check_replay(&self, script: &str) {
         let replayed = loaded(&self.config, self.now, &self.log);
         assert_eq!(replayed.skipped_records(), 0, "{script}");
         for group_id in &self.group_ids {

@@ -1,5 +1,9 @@
-//! Test support for the felice broker: raw protocol client, broker process handling.
+//! Test support for the felice broker: the binary as a child process, a raw client, record
+//! batches, and what the sweeps over requests and the scripts for groups are made of.
 
+pub mod batches;
+pub mod broker;
+pub mod client;
 pub mod codecs;
 pub mod frames;
 pub mod group_script;

@@ -19,7 +19,7 @@ use kafka_protocol::messages::create_topics_response::{
 use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
-use super::error::storage_code;
+use super::error::{meta_code, storage_code};
 use super::topics::id_to_wire;
 use super::{Api, Cx, Reply};
 use crate::config::dynamic;
@@ -139,24 +139,4 @@ fn describe(cx: &Cx, created: &CreatedTopic) -> Vec<CreatableTopicConfigs> {
                 .with_is_sensitive(config.is_sensitive)
         })
         .collect()
-}
-
-/// Kafka's code of a refused change of the metadata.
-pub(super) fn meta_code(error: &meta::Error) -> i16 {
-    let code = match error {
-        meta::Error::UnknownTopic(_) | meta::Error::UnknownPartition(_) => {
-            Code::UnknownTopicOrPartition
-        }
-        meta::Error::UnknownTopicId(_) => Code::UnknownTopicId,
-        meta::Error::TopicExists(_) => Code::TopicAlreadyExists,
-        meta::Error::InvalidTopicName(_) => Code::InvalidTopicException,
-        meta::Error::InvalidPartitions(_) => Code::InvalidPartitions,
-        meta::Error::InvalidReplicationFactor(_) => Code::InvalidReplicationFactor,
-        meta::Error::InvalidReplicaAssignment(_) => Code::InvalidReplicaAssignment,
-        meta::Error::InvalidConfig(_) => Code::InvalidConfig,
-        meta::Error::InvalidRequest(_) => Code::InvalidRequest,
-        meta::Error::PolicyViolation(_) => Code::PolicyViolation,
-        meta::Error::ProducerIdsExhausted => Code::UnknownServerError,
-    };
-    code.code()
 }

@@ -15,7 +15,7 @@ use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
 use kafka_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
-use super::create_topics::meta_code;
+use super::error::meta_code;
 use super::error::{NONE, storage_code};
 use super::topics::{id_from_wire, id_to_wire};
 use super::{Api, Cx, Reply};

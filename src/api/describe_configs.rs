@@ -19,7 +19,7 @@ use kafka_protocol::messages::describe_configs_response::{
 use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use kafka_protocol::protocol::StrBytes;
 
-use super::create_topics::meta_code;
+use super::error::meta_code;
 use super::{Api, Cx, Reply};
 use crate::config::dynamic::{self, Described};
 use crate::kernel::meta::topics::validate_name;

@@ -19,7 +19,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
-use super::create_topics::meta_code;
+use super::error::meta_code;
 use super::metadata::{PartitionView, TOPIC_OPERATIONS, wire_ids, wire_name};
 use super::topics::{id_to_wire, is_internal};
 use super::{Api, Cx, Reply};

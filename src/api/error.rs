@@ -4,6 +4,7 @@
 use kafka_protocol::ResponseError as Code;
 
 use crate::kernel::group;
+use crate::kernel::meta;
 use crate::kernel::session;
 use crate::kernel::validate::Rejection;
 use crate::storage::error::{AppendError, ReadError, StorageError};
@@ -98,4 +99,24 @@ pub fn group_code(error: &group::Error) -> i16 {
         Error::RecordTooLarge => Code::UnknownServerError.code(),
         Error::InvalidRequest => Code::InvalidRequest.code(),
     }
+}
+
+/// Kafka's code of a refused change of the metadata.
+pub fn meta_code(error: &meta::Error) -> i16 {
+    let code = match error {
+        meta::Error::UnknownTopic(_) | meta::Error::UnknownPartition(_) => {
+            Code::UnknownTopicOrPartition
+        }
+        meta::Error::UnknownTopicId(_) => Code::UnknownTopicId,
+        meta::Error::TopicExists(_) => Code::TopicAlreadyExists,
+        meta::Error::InvalidTopicName(_) => Code::InvalidTopicException,
+        meta::Error::InvalidPartitions(_) => Code::InvalidPartitions,
+        meta::Error::InvalidReplicationFactor(_) => Code::InvalidReplicationFactor,
+        meta::Error::InvalidReplicaAssignment(_) => Code::InvalidReplicaAssignment,
+        meta::Error::InvalidConfig(_) => Code::InvalidConfig,
+        meta::Error::InvalidRequest(_) => Code::InvalidRequest,
+        meta::Error::PolicyViolation(_) => Code::PolicyViolation,
+        meta::Error::ProducerIdsExhausted => Code::UnknownServerError,
+    };
+    code.code()
 }

@@ -14,7 +14,7 @@ use std::ops::RangeInclusive;
 use kafka_protocol::ResponseError as Code;
 use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, ProducerId};
 
-use super::create_topics::meta_code;
+use super::error::meta_code;
 use super::error::storage_code;
 use super::{Api, Cx, Reply};
 use crate::coordinator::ids::IdError;

@@ -119,7 +119,7 @@ async fn find(
         MAX_TIMESTAMP => 7,
         EARLIEST_LOCAL => 8,
         LATEST_TIERED => 9,
-        LATEST_TIERED.. => 1,
+        EARLIEST.. => 1,
         _ => i16::MAX,
     };
     if cx.version < least_version {

@@ -21,7 +21,8 @@ use kafka_protocol::messages::metadata_response::{
 use kafka_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
-use super::create_topics::{self, meta_code};
+use super::create_topics;
+use super::error::meta_code;
 use super::describe_cluster::{CLUSTER_OPERATIONS, OPERATIONS_UNASKED, nodes};
 use super::error::{NONE, storage_code};
 use super::topics::{id_from_wire, id_to_wire, is_internal};

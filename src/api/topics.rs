@@ -8,18 +8,9 @@ use kafka_protocol::ResponseError as Code;
 use super::Cx;
 use crate::config::dynamic::{CompressionType, TimestampType as ConfiguredType, TopicConfig};
 use crate::kernel::batch::{Codec, TimestampType};
+pub use crate::kernel::meta::topics::is_internal;
 use crate::kernel::types::{PartitionIndex, TopicIdPartition, Uuid};
 use crate::storage::partition::Partition;
-
-/// Topic of committed offsets and group state.
-pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
-/// Topics that only the broker writes.
-const INTERNAL: [&str; 3] = [OFFSETS_TOPIC, "__transaction_state", "__share_group_state"];
-
-/// Whether only the broker writes the topic.
-pub fn is_internal(topic: &str) -> bool {
-    INTERNAL.contains(&topic)
-}
 
 /// The kernel's form of an ID of the codec crate.
 pub fn id_from_wire(id: uuid::Uuid) -> Uuid {

@@ -81,6 +81,22 @@ impl MetadataLog {
         Ok((MetadataLog { partition, bytes_since_snapshot: AtomicU64::new(size) }, image))
     }
 
+    /// Ends a change that a crash cut short: a log that ends inside a transaction takes nothing
+    /// else. What the transaction had begun never took effect.
+    pub async fn abort_unfinished(
+        &self,
+        image: &mut Image,
+        now: TimestampMs,
+    ) -> Result<(), StorageError> {
+        if !image.in_transaction() {
+            return Ok(());
+        }
+        let abort = Record::AbortTransaction { reason: Some("the broker was stopped".into()) };
+        image.revision = self.commit(std::slice::from_ref(&abort), now).await?;
+        image.apply(&abort).expect("a transaction is open");
+        Ok(())
+    }
+
     /// Appends records and waits until they are on disk. Returns the offset of the last one.
     pub async fn commit(
         &self,

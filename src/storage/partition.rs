@@ -401,6 +401,7 @@ impl Partition {
         tracing::error!(topic = %self.topic, partition = self.id.partition, %error,
             "a write failed: the partition is offline until the broker is restarted");
         self.fail_waiters(&StorageError::Poisoned);
+        self.wake_fetches(i64::MAX / 2);
     }
 
     /// Ends the partition's life with its topic.

@@ -1,19 +1,11 @@
-// Kafka's own Java client in the scenario of ../README.md: admin, idempotent producer, consumer.
+// Kafka's own Java client in the scenario of ../README.md: admin, idempotent producer, cooperative
+// consumer (VerifiableConsumer in tools.sh is an eager one).
 // It knows nothing of the broker's inside.
 
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Collection;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.TreeSet;
-import java.util.concurrent.Future;
-import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -25,12 +17,27 @@ import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.concurrent.Future;
+import java.util.function.BooleanSupplier;
+
 public class JavaClient {
     static final int PARTITIONS = 3;
     static final int PER_CODEC = 30;
     static final long DAY_MS = 86_400_000;
-    static final long TIMESTAMP = Long.parseLong(System.getenv().getOrDefault(
-            "CLIENTS_TIMESTAMP", Long.toString(System.currentTimeMillis() / DAY_MS * DAY_MS)));
+    static final long TIMESTAMP =
+            Long.parseLong(
+                    System.getenv()
+                            .getOrDefault(
+                                    "CLIENTS_TIMESTAMP",
+                                    Long.toString(System.currentTimeMillis() / DAY_MS * DAY_MS)));
     static final long WAIT_MS = 40_000;
     static final List<Integer> EVERYTHING = List.of(0, 1, 2);
     static final String[] CODECS = {"none", "gzip", "snappy", "lz4", "zstd"};
@@ -86,20 +93,31 @@ public class JavaClient {
         List<ProducerRecord<byte[], byte[]>> out = new ArrayList<>();
         for (int number = first; number < first + count; number++)
             for (int p : EVERYTHING)
-                out.add(new ProducerRecord<>(topic, p, "k".getBytes(), (p + "/" + number).getBytes()));
+                out.add(
+                        new ProducerRecord<>(
+                                topic, p, "k".getBytes(), (p + "/" + number).getBytes()));
         return out;
     }
 
     // ---- the library
 
     static KafkaConsumer<byte[], byte[]> consumer(String group) {
-        Map<String, Object> config = new HashMap<>(Map.of(
-                "bootstrap.servers", bootstrap,
-                "enable.auto.commit", false,
-                "auto.offset.reset", "earliest",
-                "heartbeat.interval.ms", 500));
+        Map<String, Object> config =
+                new HashMap<>(
+                        Map.of(
+                                "bootstrap.servers",
+                                bootstrap,
+                                "enable.auto.commit",
+                                false,
+                                "auto.offset.reset",
+                                "earliest",
+                                "heartbeat.interval.ms",
+                                500,
+                                "partition.assignment.strategy",
+                                CooperativeStickyAssignor.class.getName()));
         if (group != null) config.put("group.id", group);
-        return new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        return new KafkaConsumer<>(
+                config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 
     static KafkaConsumer<byte[], byte[]> member(String group) {
@@ -110,13 +128,19 @@ public class JavaClient {
 
     static List<Long> produce(String codec, List<ProducerRecord<byte[], byte[]>> records)
             throws Exception {
-        Map<String, Object> config = Map.of(
-                "bootstrap.servers", bootstrap,
-                "compression.type", codec,
-                "acks", "all",
-                "linger.ms", 20);
+        Map<String, Object> config =
+                Map.of(
+                        "bootstrap.servers",
+                        bootstrap,
+                        "compression.type",
+                        codec,
+                        "acks",
+                        "all",
+                        "linger.ms",
+                        20);
         List<Long> offsets = new ArrayList<>();
-        try (var producer = new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
+        try (var producer =
+                new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
             List<Future<RecordMetadata>> sent = new ArrayList<>();
             for (var record : records) sent.add(producer.send(record));
             for (var one : sent) offsets.add(one.get().offset());
@@ -142,13 +166,19 @@ public class JavaClient {
     static void create(Admin admin, String topic) throws Exception {
         admin.createTopics(List.of(new NewTopic(topic, PARTITIONS, (short) 1))).all().get();
         // Apache Kafka may show a topic a moment after it answered that it is there.
-        for (int tries = 0; tries < 50 && !admin.listTopics().names().get().contains(topic); tries++)
-            Thread.sleep(100);
+        for (int tries = 0;
+                tries < 50 && !admin.listTopics().names().get().contains(topic);
+                tries++) Thread.sleep(100);
         equal(partitions(admin, topic), PARTITIONS, topic + " has 3 partitions");
     }
 
     static int partitions(Admin admin, String topic) throws Exception {
-        return admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions().size();
+        return admin.describeTopics(List.of(topic))
+                .allTopicNames()
+                .get()
+                .get(topic)
+                .partitions()
+                .size();
     }
 
     // ---- the scenario
@@ -157,9 +187,13 @@ public class JavaClient {
         for (int partition : EVERYTHING) {
             List<ProducerRecord<byte[], byte[]>> sent = new ArrayList<>();
             for (int place = 0; place < CODECS.length; place++)
-                for (var r : records(topic, CODECS[place], place)) if (r.partition() == partition) sent.add(r);
+                for (var r : records(topic, CODECS[place], place))
+                    if (r.partition() == partition) sent.add(r);
             var got = read(topic, partition, sent.size());
-            equal(got.size(), sent.size(), topic + "/" + partition + " has " + sent.size() + " records");
+            equal(
+                    got.size(),
+                    sent.size(),
+                    topic + "/" + partition + " has " + sent.size() + " records");
             for (int n = 0; n < sent.size(); n++) {
                 var g = got.get(n);
                 var s = sent.get(n);
@@ -169,9 +203,12 @@ public class JavaClient {
                 if (!Arrays.equals(g.value(), s.value())) throw new Violation(at + "value differs");
                 if (!Arrays.equals(g.headers().toArray(), s.headers().toArray()))
                     throw new Violation(at + "headers " + g.headers() + ", not " + s.headers());
-                if (g.timestamp() != s.timestamp()) throw new Violation(at + "timestamp " + g.timestamp());
+                if (g.timestamp() != s.timestamp())
+                    throw new Violation(at + "timestamp " + g.timestamp());
             }
-            check(true, sent.size() + " records of " + topic + "/" + partition + " are what was sent");
+            check(
+                    true,
+                    sent.size() + " records of " + topic + "/" + partition + " are what was sent");
         }
     }
 
@@ -189,16 +226,23 @@ public class JavaClient {
         TreeSet<Integer> both = owned(a);
         both.addAll(owned(b));
         int sizes = owned(a).size() + owned(b).size();
-        return !owned(a).isEmpty() && !owned(b).isEmpty() && sizes == PARTITIONS && both.size() == PARTITIONS;
+        return !owned(a).isEmpty()
+                && !owned(b).isEmpty()
+                && sizes == PARTITIONS
+                && both.size() == PARTITIONS;
     }
 
     /** Polls the members until the condition holds; a record on the way is a violation. */
-    static void until(BooleanSupplier condition, List<KafkaConsumer<byte[], byte[]>> members, String message) {
+    static void until(
+            BooleanSupplier condition,
+            List<KafkaConsumer<byte[], byte[]>> members,
+            String message) {
         long deadline = System.currentTimeMillis() + WAIT_MS;
         while (!condition.getAsBoolean()) {
             if (System.currentTimeMillis() > deadline) {
                 List<TreeSet<Integer>> owned = members.stream().map(JavaClient::owned).toList();
-                throw new Violation("not within " + WAIT_MS + " ms: " + message + "; owned: " + owned);
+                throw new Violation(
+                        "not within " + WAIT_MS + " ms: " + message + "; owned: " + owned);
             }
             for (var member : members)
                 if (!member.poll(Duration.ofMillis(100)).isEmpty())
@@ -233,8 +277,17 @@ public class JavaClient {
                 if (r.partition() == partition) mine.add(r.offset() + ":" + new String(r.value()));
             List<String> wanted = new ArrayList<>();
             for (int n = first; n < first + count; n++) wanted.add(n + ":" + partition + "/" + n);
-            equal(mine, wanted, message + ": partition " + partition + " gave " + count + " records from "
-                    + first + " once each");
+            equal(
+                    mine,
+                    wanted,
+                    message
+                            + ": partition "
+                            + partition
+                            + " gave "
+                            + count
+                            + " records from "
+                            + first
+                            + " once each");
         }
     }
 
@@ -247,7 +300,8 @@ public class JavaClient {
     static Map<TopicPartition, OffsetAndMetadata> offsets(
             String topic, Collection<Integer> partitions, long offset) {
         Map<TopicPartition, OffsetAndMetadata> out = new HashMap<>();
-        for (int p : partitions) out.put(new TopicPartition(topic, p), new OffsetAndMetadata(offset));
+        for (int p : partitions)
+            out.put(new TopicPartition(topic, p), new OffsetAndMetadata(offset));
         return out;
     }
 
@@ -289,13 +343,17 @@ public class JavaClient {
         verifyData(data);
         var committed = admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get();
         Map<Integer, Long> survived = new HashMap<>();
-        committed.forEach((partition, offset) -> survived.put(partition.partition(), offset.offset()));
+        committed.forEach(
+                (partition, offset) -> survived.put(partition.partition(), offset.offset()));
         equal(survived, Map.of(0, 15L, 1, 15L, 2, 15L), "committed offsets survived");
         try (var c = member(group)) {
             exactly(take(List.of(c), 15).get(0), 15, 5, "resumed");
             c.commitSync(offsets(group, EVERYTHING, 20));
         }
-        equal(produce("none", plainRecords(group, 20, 1)), List.of(20L, 20L, 20L), "the log goes on at offset 20");
+        equal(
+                produce("none", plainRecords(group, 20, 1)),
+                List.of(20L, 20L, 20L),
+                "the log goes on at offset 20");
         try (var d = member(group)) {
             exactly(take(List.of(d), 3).get(0), 20, 1, "resumed again");
         }
@@ -313,7 +371,11 @@ public class JavaClient {
             if (arguments[1].equals("before")) before(admin, data, group);
             else after(admin, data, group);
         } catch (Exception | Error e) {
-            System.out.println("java FAILED in " + arguments[1] + ": " + (e instanceof Violation ? e.getMessage() : e));
+            System.out.println(
+                    "java FAILED in "
+                            + arguments[1]
+                            + ": "
+                            + (e instanceof Violation ? e.getMessage() : e));
             System.exit(1);
         }
         System.out.println("java ok: " + checks + " checks");

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Kafka's command line tools in the course of ../README.md, with their own means: kafka-topics,
-# console producer and consumer, consumer-groups, get-offsets, VerifiableProducer and VerifiableConsumer.
-# JARS is the folder of jars.
+# console producer and consumer, consumer-groups, get-offsets, VerifiableProducer and
+# VerifiableConsumer. JARS is the folder of jars.
 set -euo pipefail
 
 client=java-tools
@@ -18,7 +18,8 @@ java_options=(-Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
 tool() {
     local class=org.apache.kafka.tools.$1
     shift
-    timeout 60 java "${java_options[@]}" "$class" --bootstrap-server "$bootstrap" "$@" 2>"$scratch/tool.err" ||
+    timeout 60 java "${java_options[@]}" "$class" --bootstrap-server "$bootstrap" "$@" \
+        2>"$scratch/tool.err" ||
         fail "$class $*: $(grep -v '^WARN' "$scratch/tool.err" | head -n 5)"
 }
 
@@ -37,10 +38,11 @@ wanted_lines() { for codec in $codecs; do lines "$codec"; done | sort; }
 
 verify_data() {
     local got
-    got=$(tool consumer.ConsoleConsumer --topic "$data" --from-beginning --max-messages 50 --timeout-ms 20000 \
-        --formatter-property print.headers=true --formatter-property print.key=true \
-        --formatter-property null.literal=NULL)
-    equal "$(sort <<<"$got")" "$(wanted_lines)" "the console consumer gives the 50 records that were sent"
+    got=$(tool consumer.ConsoleConsumer --topic "$data" --from-beginning --max-messages 50 \
+        --timeout-ms 20000 --formatter-property print.headers=true \
+        --formatter-property print.key=true --formatter-property null.literal=NULL)
+    equal "$(sort <<<"$got")" "$(wanted_lines)" \
+        "the console consumer gives the 50 records that were sent"
 }
 
 # member NAME [ARGUMENTS]: a VerifiableConsumer in the background, its events in NAME.out.
@@ -49,16 +51,17 @@ member() {
     shift
     : >"$scratch/$name.out"
     timeout 100 java "${java_options[@]}" org.apache.kafka.tools.VerifiableConsumer \
-        --bootstrap-server "$bootstrap" --topic "$group" --group-id "$group" --reset-policy earliest \
-        --session-timeout 10000 "$@" >"$scratch/$name.out" 2>"$scratch/$name.err" &
+        --bootstrap-server "$bootstrap" --topic "$group" --group-id "$group" \
+        --reset-policy earliest --session-timeout 10000 "$@" \
+        >"$scratch/$name.out" 2>"$scratch/$name.err" &
     joined=$!
     children+=("$joined")
 }
 
 # assigned NAME: the partitions of the last assignment that was not revoked, e.g. "0 1".
 assigned() {
-    grep -E '"partitions_(assigned|revoked)"' "$scratch/$1.out" | tail -n 1 | grep partitions_assigned |
-        grep -oE '"partition":[0-9]+' | cut -d: -f2 | sort | xargs
+    grep -E '"partitions_(assigned|revoked)"' "$scratch/$1.out" | tail -n 1 |
+        grep partitions_assigned | grep -oE '"partition":[0-9]+' | cut -d: -f2 | sort | xargs
 }
 owns_all() { [ "$(assigned "$1")" = "0 1 2" ]; }
 both_share() {
@@ -69,8 +72,9 @@ both_share() {
 
 # ranges NAME...: partition, first and last offset of every report, in order.
 ranges() {
+    local n='\([0-9]*\)'
     cat "${@/#/$scratch/}" | grep '"records_consumed"' | tr '{' '\n' |
-        sed -n 's/.*"partition":\([0-9]*\).*"minOffset":\([0-9]*\),"maxOffset":\([0-9]*\).*/\1 \2 \3/p' |
+        sed -n "s/.*\"partition\":$n.*\"minOffset\":$n,\"maxOffset\":$n.*/\1 \2 \3/p" |
         sort -n -k1,1 -k2,2
 }
 # consumed NAME...: how many records the members reported; the sum of the ranges, for the tool's own
@@ -90,8 +94,10 @@ produce_verifiable() {
 
 # lag: the sum of column LAG that consumer-groups shows.
 lag() {
-    tool consumer.group.ConsumerGroupCommand --describe --group "$group" |
-        awk '$1 == "GROUP" { for (i = 1; i <= NF; i++) if ($i == "LAG") c = i; next } c && NF { sum += $c } END { print sum + 0 }'
+    tool consumer.group.ConsumerGroupCommand --describe --group "$group" | awk '
+        $1 == "GROUP" { for (i = 1; i <= NF; i++) if ($i == "LAG") column = i; next }
+        column && NF { sum += $column }
+        END { print sum + 0 }'
 }
 
 # total TOPIC: the sum of the end offsets that get-offsets shows.
@@ -100,7 +106,8 @@ total() { tool GetOffsetShell --topic "$1" | awk -F: '{ sum += $3 } END { print 
 before() {
     local codec a b
     tool TopicCommand --create --topic "$data" --partitions 3 --replication-factor 1 >/dev/null
-    has "$(tool TopicCommand --describe --topic "$data")" "PartitionCount: 3" "kafka-topics created $data"
+    has "$(tool TopicCommand --describe --topic "$data")" "PartitionCount: 3" \
+        "kafka-topics created $data"
     for codec in $codecs; do
         lines "$codec" | tool ConsoleProducer --topic "$data" --compression-codec "$codec" \
             --reader-property parse.headers=true --reader-property parse.key=true \
@@ -127,30 +134,33 @@ before() {
     until_true "300 more records arrived" has_consumed 600 a.out b.out
     stop "$a"
     equal "$(consumed a.out b.out)" 600 "600 records were consumed, none twice"
-    ranges a.out b.out | gapless || fail "the offsets have gaps or repeat: $(ranges a.out b.out | head)"
+    ranges a.out b.out | gapless ||
+        fail "the offsets have gaps or repeat: $(ranges a.out b.out | head)"
     passed "the offsets of each partition are gapless"
     ! grep '"offsets_committed"' "$scratch/a.out" "$scratch/b.out" | grep -q '"success":false' ||
-        fail "a commit failed: $(grep -h '"success":false' "$scratch/a.out" "$scratch/b.out" | head -n 1)"
+        fail "a commit failed: $(cat "$scratch"/[ab].out | grep -m1 '"success":false')"
     passed "all commits succeeded"
 
     produce_verifiable 3
     member half --max-messages 150
     wait "$joined" || fail "the member that takes 150 records: $(tail -n 3 "$scratch/half.err")"
     equal "$(consumed half.out)" 150 "a member took 150 of 300 more and committed them"
-    has "$(tool consumer.group.ConsumerGroupCommand --list)" "^$group\$" "consumer-groups lists the group"
+    has "$(tool consumer.group.ConsumerGroupCommand --list)" "^$group\$" \
+        "consumer-groups lists the group"
     equal "$(lag)" 150 "consumer-groups shows a lag of 150"
 }
 
 after() {
     local state
-    has "$(tool TopicCommand --describe --topic "$data")" "PartitionCount: 3" "$data still has 3 partitions"
+    has "$(tool TopicCommand --describe --topic "$data")" "PartitionCount: 3" \
+        "$data still has 3 partitions"
     verify_data
     equal "$(total "$group")" 900 "get-offsets shows 900 records"
     equal "$(lag)" 150 "the lag is still 150"
     state=$(tool consumer.group.ConsumerGroupCommand --describe --group "$group" --state)
     has "$state" "$group.*Empty" "the group is Empty"
-    tool consumer.ConsoleConsumer --topic "$group" --group "$group" --max-messages 150 --timeout-ms 20000 \
-        >"$scratch/rest"
+    tool consumer.ConsoleConsumer --topic "$group" --group "$group" --max-messages 150 \
+        --timeout-ms 20000 >"$scratch/rest"
     equal "$(grep -c '^3\.' "$scratch/rest")" 150 "resumed: 150 records of the last load"
     equal "$(sort -u "$scratch/rest" | wc -l)" 150 "resumed: none twice"
     equal "$(lag)" 0 "the lag is 0"

@@ -25,7 +25,7 @@ const TYPES = {
   zstd: CompressionTypes.ZSTD
 }
 
-function headersToSend (headers) {
+function headersToSend(headers) {
   const out = {}
   for (const [name, value] of headers) {
     if (!(name in out)) out[name] = value
@@ -37,9 +37,11 @@ function headersToSend (headers) {
 const headersReceived = headers =>
   Object.entries(headers ?? {}).flatMap(([name, value]) => [value].flat().map(one => [name, one]))
 
-async function consumer (kafka, group, topic, mailbox, owned) {
+async function consumer(kafka, group, topic, mailbox, owned) {
   const consumer = kafka.consumer({ groupId: group, heartbeatInterval: 500, maxWaitTimeInMs: 200 })
-  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => owned?.(payload.memberAssignment[topic] ?? []))
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) =>
+    owned?.(payload.memberAssignment[topic] ?? [])
+  )
   consumer.on(consumer.events.REBALANCING, () => owned?.([]))
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
@@ -62,14 +64,20 @@ async function consumer (kafka, group, topic, mailbox, owned) {
 await run('kafkajs', async bootstrap => {
   const kafka = new Kafka({ clientId: 'clients', brokers: [bootstrap], logLevel: logLevel.NOTHING })
   const admin = kafka.admin()
-  const producer = kafka.producer({ idempotent: true, createPartitioner: Partitioners.DefaultPartitioner })
+  const producer = kafka.producer({
+    idempotent: true,
+    createPartitioner: Partitioners.DefaultPartitioner
+  })
   await admin.connect()
   await producer.connect()
   return {
     codecs: Object.keys(TYPES),
 
     createTopic: (topic, numPartitions) =>
-      admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 1 }], waitForLeaders: false }),
+      admin.createTopics({
+        topics: [{ topic, numPartitions, replicationFactor: 1 }],
+        waitForLeaders: false
+      }),
 
     partitionCount: async topic => {
       try {
@@ -82,7 +90,9 @@ await run('kafkajs', async bootstrap => {
 
     produce: async (topic, codec, records) => {
       const messages = records.map(r => ({
-        ...r, headers: headersToSend(r.headers), timestamp: String(r.timestamp)
+        ...r,
+        headers: headersToSend(r.headers),
+        timestamp: String(r.timestamp)
       }))
       const answers = await producer.send({ topic, acks: -1, compression: TYPES[codec], messages })
       return answers.sort((a, b) => a.partition - b.partition).map(a => Number(a.baseOffset))
@@ -99,12 +109,20 @@ await run('kafkajs', async bootstrap => {
     member: async (group, topic) => {
       const mailbox = new Mailbox()
       let owned = []
-      const member = await consumer(kafka, group, topic, mailbox, partitions => { owned = [...partitions].sort() })
+      const member = await consumer(kafka, group, topic, mailbox, partitions => {
+        owned = [...partitions].sort()
+      })
       return {
         assignment: () => owned,
         poll: () => mailbox.poll(),
-        commit: offsets => member.commitOffsets(
-          [...offsets].map(([partition, offset]) => ({ topic, partition, offset: String(offset) }))),
+        commit: offsets =>
+          member.commitOffsets(
+            [...offsets].map(([partition, offset]) => ({
+              topic,
+              partition,
+              offset: String(offset)
+            }))
+          ),
         close: () => member.disconnect()
       }
     },

@@ -4,15 +4,16 @@
 import { Admin, Consumer, Producer } from '@platformatic/kafka'
 import { run, Mailbox, PARTITIONS } from './scenario.mjs'
 
-function receive (mailbox) {
-  return message => mailbox.received.push({
-    partition: message.partition,
-    key: message.key ?? null,
-    value: message.value ?? null,
-    headers: message.headerEntries.map(([name, value]) => [String(name), value]),
-    timestamp: Number(message.timestamp),
-    offset: Number(message.offset)
-  })
+function receive(mailbox) {
+  return message =>
+    mailbox.received.push({
+      partition: message.partition,
+      key: message.key ?? null,
+      value: message.value ?? null,
+      headers: message.headerEntries.map(([name, value]) => [String(name), value]),
+      timestamp: Number(message.timestamp),
+      offset: Number(message.offset)
+    })
 }
 
 await run('platformatic', async bootstrap => {
@@ -24,10 +25,18 @@ await run('platformatic', async bootstrap => {
     process.exit(1)
   }
 
-  async function consume (group, topic, mailbox) {
-    const consumer = new Consumer({ ...common, groupId: group, heartbeatInterval: 500, maxWaitTime: 200 })
+  async function consume(group, topic, mailbox) {
+    const consumer = new Consumer({
+      ...common,
+      groupId: group,
+      heartbeatInterval: 500,
+      maxWaitTime: 200
+    })
     const stream = await consumer.consume({
-      topics: [topic], mode: 'committed', fallbackMode: 'earliest', autocommit: false
+      topics: [topic],
+      mode: 'committed',
+      fallbackMode: 'earliest',
+      autocommit: false
     })
     stream.on('data', receive(mailbox))
     stream.on('error', failed)
@@ -37,7 +46,8 @@ await run('platformatic', async bootstrap => {
   return {
     codecs: ['none', 'gzip', 'snappy', 'lz4', 'zstd'],
 
-    createTopic: (topic, partitions) => admin.createTopics({ topics: [topic], partitions, replicas: 1 }),
+    createTopic: (topic, partitions) =>
+      admin.createTopics({ topics: [topic], partitions, replicas: 1 }),
 
     partitionCount: async topic => {
       const metadata = await admin.metadata({ topics: [topic], forceUpdate: true })
@@ -53,7 +63,12 @@ await run('platformatic', async bootstrap => {
         headers: new Map(r.headers.map(([name, value]) => [Buffer.from(name), value])),
         timestamp: BigInt(r.timestamp)
       }))
-      const { offsets } = await producer.send({ messages, acks: -1, compression: codec, idempotent: true })
+      const { offsets } = await producer.send({
+        messages,
+        acks: -1,
+        compression: codec,
+        idempotent: true
+      })
       return offsets.sort((a, b) => a.partition - b.partition).map(o => Number(o.offset))
     },
 
@@ -69,13 +84,21 @@ await run('platformatic', async bootstrap => {
       const mailbox = new Mailbox()
       const { consumer } = await consume(group, topic, mailbox)
       return {
-        assignment: () => (consumer.assignments ?? [])
-          .filter(a => a.topic === topic).flatMap(a => a.partitions).sort(),
+        assignment: () =>
+          (consumer.assignments ?? [])
+            .filter(a => a.topic === topic)
+            .flatMap(a => a.partitions)
+            .sort(),
         poll: () => mailbox.poll(),
-        commit: offsets => consumer.commit({
-          offsets: [...offsets].map(([partition, offset]) =>
-            ({ topic, partition, offset: BigInt(offset), leaderEpoch: 0 }))
-        }),
+        commit: offsets =>
+          consumer.commit({
+            offsets: [...offsets].map(([partition, offset]) => ({
+              topic,
+              partition,
+              offset: BigInt(offset),
+              leaderEpoch: 0
+            }))
+          }),
         close: () => consumer.close(true)
       }
     },

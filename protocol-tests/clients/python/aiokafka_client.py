@@ -68,7 +68,9 @@ class Client:
             await admin.close()
 
     def create_topic(self, topic, partitions):
-        answer = wait(self._admin(lambda admin: admin.create_topics([NewTopic(topic, partitions, 1)])))
+        answer = wait(
+            self._admin(lambda admin: admin.create_topics([NewTopic(topic, partitions, 1)]))
+        )
         scenario.equal([e[1] for e in answer.topic_errors], [0], f"created {topic}")
 
     def partition_count(self, topic):
@@ -83,7 +85,8 @@ class Client:
             linger_ms=20,
         )
         futures = [
-            await producer.send(topic, r.value, r.key, r.partition, r.timestamp, r.headers) for r in records
+            await producer.send(topic, r.value, r.key, r.partition, r.timestamp, r.headers)
+            for r in records
         ]
         offsets = [(await future).offset for future in futures]
         await producer.stop()
@@ -93,7 +96,9 @@ class Client:
         return wait(self._produce(topic, codec, records))
 
     async def _read(self, topic, partition, count):
-        consumer = await made(AIOKafkaConsumer, bootstrap_servers=self.bootstrap, enable_auto_commit=False)
+        consumer = await made(
+            AIOKafkaConsumer, bootstrap_servers=self.bootstrap, enable_auto_commit=False
+        )
         where = TopicPartition(topic, partition)
         consumer.assign([where])
         consumer.seek(where, 0)
@@ -114,7 +119,10 @@ class Client:
 
     async def _committed(self, group, topic):
         consumer = await made(
-            AIOKafkaConsumer, bootstrap_servers=self.bootstrap, group_id=group, enable_auto_commit=False
+            AIOKafkaConsumer,
+            bootstrap_servers=self.bootstrap,
+            group_id=group,
+            enable_auto_commit=False,
         )
         out = {}
         for partition in range(scenario.PARTITIONS):

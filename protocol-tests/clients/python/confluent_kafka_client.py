@@ -1,4 +1,6 @@
-"""confluent-kafka (librdkafka) in the scenario of scenario.py."""
+"""confluent-kafka (librdkafka) in the scenario of scenario.py, with cooperative members.
+
+kcat, of the same library, has eager ones."""
 
 from confluent_kafka import Consumer, Producer, TopicPartition, TIMESTAMP_CREATE_TIME
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -30,6 +32,7 @@ class Member:
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "heartbeat.interval.ms": 500,
+                "partition.assignment.strategy": "cooperative-sticky",
             }
         )
         self.consumer.subscribe([topic])
@@ -43,7 +46,9 @@ class Member:
     def commit(self, offsets):
         offsets = [TopicPartition(self.topic, p, o) for p, o in offsets.items()]
         for result in self.consumer.commit(offsets=offsets, asynchronous=False):
-            scenario.check(result.error is None, f"committed {result.offset} for partition {result.partition}")
+            scenario.check(
+                result.error is None, f"committed {result.offset} for partition {result.partition}"
+            )
 
     def close(self):
         self.consumer.close()
@@ -65,7 +70,12 @@ class Client:
 
     def produce(self, topic, codec, records):
         producer = Producer(
-            {"bootstrap.servers": self.bootstrap, "compression.type": codec, "enable.idempotence": True, "linger.ms": 20}
+            {
+                "bootstrap.servers": self.bootstrap,
+                "compression.type": codec,
+                "enable.idempotence": True,
+                "linger.ms": 20,
+            }
         )
         offsets = [None] * len(records)
 
@@ -79,13 +89,21 @@ class Client:
 
         for place, r in enumerate(records):
             producer.produce(
-                topic, r.value, r.key, r.partition, on_delivery=delivered(place), timestamp=r.timestamp, headers=r.headers
+                topic,
+                r.value,
+                r.key,
+                r.partition,
+                on_delivery=delivered(place),
+                timestamp=r.timestamp,
+                headers=r.headers,
             )
         producer.flush(30)
         return offsets
 
     def read(self, topic, partition, count):
-        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "unused", "enable.auto.commit": False})
+        consumer = Consumer(
+            {"bootstrap.servers": self.bootstrap, "group.id": "unused", "enable.auto.commit": False}
+        )
         consumer.assign([TopicPartition(topic, partition, 0)])
         out = []
         while len(out) < count:

@@ -33,7 +33,9 @@ class Member:
         return got_all(self.consumer.poll(100))
 
     def commit(self, offsets):
-        self.consumer.commit({TopicPartition(self.topic, p): OffsetAndMetadata(o) for p, o in offsets.items()})
+        self.consumer.commit(
+            {TopicPartition(self.topic, p): OffsetAndMetadata(o) for p, o in offsets.items()}
+        )
 
     def close(self):
         self.consumer.close(autocommit=False)
@@ -60,7 +62,8 @@ class Client:
             linger_ms=20,
         )
         futures = [
-            producer.send(topic, r.value, r.key, r.headers, r.partition, r.timestamp) for r in records
+            producer.send(topic, r.value, r.key, r.headers, r.partition, r.timestamp)
+            for r in records
         ]
         offsets = [future.get(30).offset for future in futures]
         producer.close(10)

@@ -45,7 +45,9 @@ def check(condition, message):
 
 
 def equal(actual, wanted, message):
-    check(actual == wanted, message if actual == wanted else f"{message}: {actual!r}, not {wanted!r}")
+    check(
+        actual == wanted, message if actual == wanted else f"{message}: {actual!r}, not {wanted!r}"
+    )
 
 
 def records_of(codec, place):
@@ -57,7 +59,12 @@ def records_of(codec, place):
             value = b"x" * 100_000
         headers = []
         if i % 2 == 0:
-            headers = [("trace", b"a"), ("trace", b"b"), ("empty", b""), ("number", str(i).encode())]
+            headers = [
+                ("trace", b"a"),
+                ("trace", b"b"),
+                ("empty", b""),
+                ("number", str(i).encode()),
+            ]
         out.append(Record(i % PARTITIONS, key, value, headers, TIMESTAMP + 1000 * place + i))
     return out
 
@@ -77,7 +84,11 @@ def verify_data(client, topic):
     for partition in range(PARTITIONS):
         wanted = [r for r in sent if r.partition == partition]
         got = client.read(topic, partition, len(wanted))
-        equal([g.offset for g in got], list(range(len(wanted))), f"offsets of {topic}/{partition} are gapless")
+        equal(
+            [g.offset for g in got],
+            list(range(len(wanted))),
+            f"offsets of {topic}/{partition} are gapless",
+        )
         for g, w in zip(got, wanted):
             for field in ("key", "value", "headers", "timestamp"):
                 if getattr(g, field) != getattr(w, field):
@@ -93,7 +104,9 @@ def until(condition, members, message):
     deadline = time.monotonic() + WAIT_S
     while not condition():
         if time.monotonic() > deadline:
-            raise Violation(f"not within {WAIT_S} s: {message}; owned: {[m.assignment() for m in members]}")
+            raise Violation(
+                f"not within {WAIT_S} s: {message}; owned: {[m.assignment() for m in members]}"
+            )
         for member in members:
             extra = member.poll()
             if extra:
@@ -119,7 +132,11 @@ def exactly(got, first, count, message):
     for partition in range(PARTITIONS):
         mine = [(g.offset, g.value) for g in got if g.partition == partition]
         wanted = [(n, f"{partition}/{n}".encode()) for n in range(first, first + count)]
-        equal(mine, wanted, f"{message}: partition {partition} gave {first}..{first + count - 1} once each")
+        equal(
+            mine,
+            wanted,
+            f"{message}: partition {partition} gave {first}..{first + count - 1} once each",
+        )
 
 
 def create(client, topic):
@@ -147,7 +164,8 @@ def before(client, prefix):
     until(lambda: a.assignment() == everything, [a], "A alone owns all partitions")
     b = client.member(group, group)
     until(
-        lambda: a.assignment() and b.assignment()
+        lambda: a.assignment()
+        and b.assignment()
         and sorted([*a.assignment(), *b.assignment()]) == sorted(everything),
         [a, b],
         "A and B share the partitions, each owned once",
@@ -171,7 +189,11 @@ def after(client, prefix):
     data, group = f"{prefix}-data", f"{prefix}-group"
     equal(client.partition_count(data), PARTITIONS, f"{data} still has {PARTITIONS} partitions")
     verify_data(client, data)
-    equal(client.committed(group, group), dict.fromkeys(range(PARTITIONS), 15), "committed offsets survived")
+    equal(
+        client.committed(group, group),
+        dict.fromkeys(range(PARTITIONS), 15),
+        "committed offsets survived",
+    )
     c = client.member(group, group)
     exactly(take([c], 15)[0], 15, 5, "resumed")
     c.commit(dict.fromkeys(range(PARTITIONS), 20))

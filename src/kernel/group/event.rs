@@ -339,7 +339,7 @@ pub struct MemberDescription {
     pub client_host: Arc<str>,
     /// Metadata for the chosen protocol, empty unless the group is stable.
     pub metadata: Bytes,
-    /// Assignment, empty unless the group is stable.
+    /// The last assignment, empty if there was none.
     pub assignment: Bytes,
 }
 

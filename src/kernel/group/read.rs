@@ -64,7 +64,8 @@ impl Group {
         }
     }
 
-    /// Metadata and assignments mean something only while the group is stable.
+    /// Metadata means something only while the group is stable. The assignment is the last one, also
+    /// while the members rejoin, as Kafka shows it.
     fn describe(&self) -> GroupDescription {
         let is_stable = self.state == State::Stable;
         let protocol_name = self.protocol_name.clone().filter(|_| is_stable);
@@ -78,7 +79,7 @@ impl Group {
             } else {
                 Bytes::new()
             },
-            assignment: if is_stable { member.assignment.clone() } else { Bytes::new() },
+            assignment: member.assignment.clone(),
         };
         GroupDescription {
             state: self.state,

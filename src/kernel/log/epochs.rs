@@ -106,7 +106,7 @@ impl LeaderEpochs {
         epoch: LeaderEpoch,
         log_end_offset: Offset,
     ) -> (LeaderEpoch, Offset) {
-        if epoch < 0 {
+        if epoch == NO_EPOCH {
             return (NO_EPOCH, NO_OFFSET);
         }
         if self.latest() == Some(epoch) {

@@ -155,6 +155,24 @@ pub enum TopicRef {
     Id(Uuid),
 }
 
+impl TopicRef {
+    /// The name, if that is what the request gave.
+    pub fn name(&self) -> Option<&Arc<str>> {
+        match self {
+            TopicRef::Name(name) => Some(name),
+            TopicRef::Id(_) => None,
+        }
+    }
+
+    /// The ID, if that is what the request gave.
+    pub fn id(&self) -> Option<Uuid> {
+        match self {
+            TopicRef::Name(_) => None,
+            TopicRef::Id(id) => Some(*id),
+        }
+    }
+}
+
 /// Arguments of [`Command::SetConfigs`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct SetConfigs {

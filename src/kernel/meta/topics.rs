@@ -392,6 +392,7 @@ pub(super) fn delete(
     for reference in topics {
         *times.entry(key(reference)).or_insert(0) += 1;
     }
+    let given_by_id: HashSet<Uuid> = topics.iter().filter_map(TopicRef::id).collect();
     let mut answers = Vec::with_capacity(times.len());
     for reference in topics {
         let key = key(reference);
@@ -400,7 +401,10 @@ pub(super) fn delete(
             continue;
         }
         if count > 1 {
-            answers.push(given_twice(reference));
+            let id = key.id().filter(|id| given_by_id.contains(id)).unwrap_or_default();
+            let name = reference.name().cloned();
+            let result = Err(Error::InvalidRequest("The topic was given more than once.".into()));
+            answers.push(DeletedTopic { name, id, result });
             continue;
         }
         let (name, id) = match key {
@@ -418,13 +422,4 @@ pub(super) fn delete(
         answers.push(DeletedTopic { name, id, result });
     }
     answers
-}
-
-/// The answer to a topic that a request gives more than once: under the first of its names.
-fn given_twice(reference: &TopicRef) -> DeletedTopic {
-    let result = Err(Error::InvalidRequest("The topic was given more than once.".into()));
-    match reference {
-        TopicRef::Name(name) => DeletedTopic { name: Some(name.clone()), id: Uuid::ZERO, result },
-        TopicRef::Id(id) => DeletedTopic { name: None, id: *id, result },
-    }
 }

@@ -43,8 +43,9 @@ func (c *client) Produce(topic, codec string, records []scenario.Record) []int64
 		"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(),
 		"lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
 	}
-	producer, err := kgo.NewClient(kgo.SeedBrokers(c.bootstrap), kgo.ProducerLinger(20*time.Millisecond),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(codecs[codec]))
+	producer, err := kgo.NewClient(kgo.SeedBrokers(c.bootstrap),
+		kgo.ProducerLinger(20*time.Millisecond), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchCompression(codecs[codec]))
 	scenario.Must(err, "producer")
 	defer producer.Close()
 	var batch []*kgo.Record
@@ -159,7 +160,8 @@ func (m *member) Poll() []scenario.Got { return poll(m.kafka, 100*time.Milliseco
 func (m *member) Commit(offsets map[int]int64) {
 	var records []*kgo.Record
 	for partition, offset := range offsets {
-		records = append(records, &kgo.Record{Topic: m.topic, Partition: int32(partition), Offset: offset - 1})
+		last := &kgo.Record{Topic: m.topic, Partition: int32(partition), Offset: offset - 1}
+		records = append(records, last)
 	}
 	scenario.Must(m.kafka.CommitRecords(context.Background(), records...), "commit")
 }

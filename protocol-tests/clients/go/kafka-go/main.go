@@ -36,7 +36,8 @@ func (c *client) CreateTopic(topic string, partitions int) {
 }
 
 func (c *client) PartitionCount(topic string) int {
-	answer, err := c.kafka.Metadata(context.Background(), &kafka.MetadataRequest{Topics: []string{topic}})
+	request := &kafka.MetadataRequest{Topics: []string{topic}}
+	answer, err := c.kafka.Metadata(context.Background(), request)
 	scenario.Must(err, "metadata")
 	return len(answer.Topics[0].Partitions)
 }
@@ -143,7 +144,8 @@ func (c *client) Member(group, topic string) scenario.Member {
 		StartOffset: kafka.FirstOffset,
 	})
 	scenario.Must(err, "join")
-	m := &groupMember{client: c, topic: topic, group: consumer, messages: make(chan kafka.Message, 1000)}
+	messages := make(chan kafka.Message, 1000)
+	m := &groupMember{client: c, topic: topic, group: consumer, messages: messages}
 	go m.generations()
 	return m
 }

@@ -3,10 +3,10 @@
 //	main-job create BOOTSTRAP TOPIC PARTITIONS
 //	main-job member BOOTSTRAP TOPIC GROUP FILE
 //
-// A member writes a record to FILE (partition, offset, key|value, by tabs) only after the commit that
-// covers it was acknowledged, so a record that is written twice, by whichever members, means that an
-// acknowledged commit was forgotten. It prints the number written so far, and `assigned` and
-// `revoked` lines. SIGTERM makes it leave the group.
+// A member writes a record to FILE (partition, offset, key|value, by tabs) only after the commit
+// that covers it was acknowledged, so a record that is written twice, by whichever members, means
+// that an acknowledged commit was forgotten. It prints the number written so far, and lines that
+// begin with `assigned`, `revoked` and `lost`. SIGTERM makes it leave the group.
 package main
 
 import (
@@ -114,7 +114,9 @@ func commit(client *kgo.Client, group string, records []*kgo.Record) []*kgo.Reco
 }
 
 // covered answers the records that lie before the group's committed offsets.
-func covered(ctx context.Context, client *kgo.Client, group string, records []*kgo.Record) []*kgo.Record {
+func covered(
+	ctx context.Context, client *kgo.Client, group string, records []*kgo.Record,
+) []*kgo.Record {
 	offsets, err := kadm.NewClient(client).FetchOffsets(ctx, group)
 	must(err, "committed offsets")
 	var out []*kgo.Record

@@ -1,0 +1,8 @@
+//! Every API at the wire against the felice binary: each served version, the error codes and the
+//! order of checks. One module per file of `src/api`, and some for what several of them share.
+
+#[path = "api/requests.rs"]
+mod requests;
+
+#[path = "api/produce.rs"]
+mod produce;
