@@ -85,6 +85,14 @@ pub fn patched(batch: &[u8], at: usize, bytes: &[u8]) -> Bytes {
     Bytes::from(batch)
 }
 
+/// The batch with a bit of its last record flipped, so that the CRC does not fit.
+pub fn with_bad_crc(batch: &[u8]) -> Bytes {
+    let mut batch = batch.to_vec();
+    let last = batch.len() - 1;
+    batch[last] ^= 1;
+    Bytes::from(batch)
+}
+
 /// The batch with some attribute bits set.
 pub fn with_attributes(batch: &[u8], bits: i16) -> Bytes {
     let attributes = i16::from_be_bytes([batch[ATTRIBUTES_AT], batch[ATTRIBUTES_AT + 1]]);

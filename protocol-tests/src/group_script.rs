@@ -139,6 +139,12 @@ pub struct Runner {
     group_ids: BTreeSet<Arc<str>>,
 }
 
+impl Default for Runner {
+    fn default() -> Self {
+        Runner::new()
+    }
+}
+
 impl Runner {
     /// A loaded coordinator without groups.
     pub fn new() -> Runner {

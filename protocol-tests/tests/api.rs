@@ -4,5 +4,11 @@
 #[path = "api/requests.rs"]
 mod requests;
 
+#[path = "api/fetch.rs"]
+mod fetch;
+#[path = "api/fetch_sessions.rs"]
+mod fetch_sessions;
+#[path = "api/list_offsets.rs"]
+mod list_offsets;
 #[path = "api/produce.rs"]
 mod produce;

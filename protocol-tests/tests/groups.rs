@@ -1,12 +1,11 @@
 //! The rules of classic groups and committed offsets, as scripts in `data/groups`. With REWRITE=1
 //! in the environment the scripts are rewritten with what the kernel really does; read the diff.
 
-#[path = "../src/group_script.rs"]
-mod group_script;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+
+use protocol_tests::group_script;
 
 #[test]
 fn scripts_have_the_effects_they_say() {

@@ -63,7 +63,11 @@ fn coordinator(cx: &Cx, key: StrBytes, found: Result<(), i16>) -> Coordinator {
                 .with_host(wire(&host))
                 .with_port(i32::from(port))
         }
-        Err(code) => coordinator.with_node_id(BrokerId(-1)).with_port(-1).with_error_code(code),
+        Err(code) => coordinator
+            .with_node_id(BrokerId(-1))
+            .with_port(-1)
+            .with_error_code(code)
+            .with_error_message(Code::try_from_code(code).map(|code| wire(&code.to_string()))),
     }
 }
 
@@ -73,13 +77,13 @@ fn shape(mut found: Vec<Coordinator>, version: i16) -> FindCoordinatorResponse {
         return FindCoordinatorResponse::default().with_coordinators(found);
     }
     let found = found.pop().unwrap_or_default();
-    let message = match Code::try_from_code(found.error_code) {
-        None => "NONE".to_owned(),
-        Some(error) => error.to_string(),
+    let message = match found.error_code {
+        error::NONE => Some(wire("NONE")),
+        _ => found.error_message,
     };
     FindCoordinatorResponse::default()
         .with_error_code(found.error_code)
-        .with_error_message(Some(wire(&message)).filter(|_| version >= 1))
+        .with_error_message(message.filter(|_| version >= 1))
         .with_node_id(found.node_id)
         .with_host(found.host)
         .with_port(found.port)

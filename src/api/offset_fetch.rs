@@ -17,13 +17,12 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::groups::{text, wire};
 use super::{Api, Cx, Reply, error};
-use crate::kernel::group::{Error, FetchedOffset};
+use crate::kernel::group::{Error, FetchedOffset, FetchedTopics};
 
 /// The API.
 pub struct OffsetFetch;
 
 type Topics = Vec<(Arc<str>, Vec<i32>)>;
-type Fetched = Vec<(Arc<str>, Vec<FetchedOffset>)>;
 
 /// What is asked about one group.
 struct Question {
@@ -75,7 +74,10 @@ fn read(request: OffsetFetchRequest, version: i16) -> Vec<Question> {
     request.groups.into_iter().map(question).collect()
 }
 
-fn shape(answers: Vec<(Result<Fetched, Error>, Question)>, version: i16) -> OffsetFetchResponse {
+fn shape(
+    answers: Vec<(Result<FetchedTopics, Error>, Question)>,
+    version: i16,
+) -> OffsetFetchResponse {
     if version >= 8 {
         let groups = answers.into_iter().map(|(result, question)| shape_group(result, question));
         return OffsetFetchResponse::default().with_groups(groups.collect());
@@ -95,7 +97,7 @@ fn shape(answers: Vec<(Result<Fetched, Error>, Question)>, version: i16) -> Offs
 }
 
 /// Version 1 has no place for the error of a group but its partitions.
-fn unknown(topics: Topics) -> Fetched {
+fn unknown(topics: Topics) -> FetchedTopics {
     let unknown = |partition| FetchedOffset {
         partition,
         offset: -1,
@@ -106,7 +108,7 @@ fn unknown(topics: Topics) -> Fetched {
     topics.map(|(name, indexes)| (name, indexes.into_iter().map(unknown).collect())).collect()
 }
 
-fn shape_topics(topics: Fetched, code: i16) -> Vec<OffsetFetchResponseTopic> {
+fn shape_topics(topics: FetchedTopics, code: i16) -> Vec<OffsetFetchResponseTopic> {
     let shape_partition = |offset: FetchedOffset| {
         OffsetFetchResponsePartition::default()
             .with_partition_index(offset.partition)
@@ -123,7 +125,10 @@ fn shape_topics(topics: Fetched, code: i16) -> Vec<OffsetFetchResponseTopic> {
     topics.into_iter().map(shape_topic).collect()
 }
 
-fn shape_group(result: Result<Fetched, Error>, question: Question) -> OffsetFetchResponseGroup {
+fn shape_group(
+    result: Result<FetchedTopics, Error>,
+    question: Question,
+) -> OffsetFetchResponseGroup {
     let response = OffsetFetchResponseGroup::default().with_group_id(GroupId(question.group_id));
     let topics = match result {
         Ok(topics) => topics,
@@ -154,7 +159,7 @@ mod tests {
         Question { group_id: wire("g"), topics: Some(vec![("t".into(), vec![0])]) }
     }
 
-    fn through_the_wire(result: Result<Fetched, Error>, version: i16) -> OffsetFetchResponse {
+    fn through_the_wire(result: Result<FetchedTopics, Error>, version: i16) -> OffsetFetchResponse {
         let mut bytes = BytesMut::new();
         shape(vec![(result, question())], version).encode(&mut bytes, version).unwrap();
         OffsetFetchResponse::decode(&mut bytes.freeze(), version).unwrap()

@@ -55,7 +55,7 @@ impl Api for Produce {
         let version = cx.version;
         let mut topics = Vec::with_capacity(request.topic_data.len());
         let transaction = Transaction::of(&request, version);
-        let mut seen = Seen::default();
+        let mut seen = Seen::of(&request);
         for topic in request.topic_data {
             topics.push(stage_topic(&cx, acks, &transaction, &mut seen, topic).await);
         }
@@ -73,8 +73,26 @@ impl Api for Produce {
 }
 
 /// Partitions this request has named: one named twice is appended to once.
-#[derive(Default)]
-struct Seen(HashSet<TopicIdPartition>);
+enum Seen {
+    /// There is only one.
+    One,
+    Many(HashSet<TopicIdPartition>),
+}
+
+impl Seen {
+    fn of(request: &ProduceRequest) -> Seen {
+        let count: usize = request.topic_data.iter().map(|topic| topic.partition_data.len()).sum();
+        if count <= 1 { Seen::One } else { Seen::Many(HashSet::with_capacity(count)) }
+    }
+
+    /// Whether the partition is named for the first time.
+    fn insert(&mut self, id: TopicIdPartition) -> bool {
+        match self {
+            Seen::One => true,
+            Seen::Many(ids) => ids.insert(id),
+        }
+    }
+}
 
 /// What the request says about transactions.
 struct Transaction {
@@ -163,7 +181,7 @@ async fn stage_topic(
         let state = match found {
             Err(code) => Staged::Refused(Refusal { code, ..Refusal::default() }),
             // Named twice in one request: one answer and one append, as Kafka has it.
-            Ok(partition) if !seen.0.insert(partition.id) => continue,
+            Ok(partition) if !seen.insert(partition.id) => continue,
             Ok(partition) => match stage(cx, acks, transaction, &partition, data.records).await {
                 Ok((result, log_append_time)) => {
                     Staged::Waiting { partition, result, log_append_time }
@@ -209,9 +227,8 @@ async fn stage(
         // Earlier batches of this connection must not wait for a decompression.
         cx.connection.drain.commit(now);
         let level = partition.config();
-        tokio::task::spawn_blocking(move || prepare(&records, &rules, &level, now))
-            .await
-            .unwrap_or_else(|_| Err(Refusal::code(Code::UnknownServerError)))
+        let task = tokio::task::spawn_blocking(move || prepare(&records, &rules, &level, now));
+        task.await.unwrap_or_else(|_| Err(Refusal::code(Code::UnknownServerError)))
     } else {
         prepare(&records, &rules, &partition.config(), now)
     };

@@ -18,7 +18,7 @@ use super::control::Control;
 use crate::clock::Clock;
 use crate::config::NodeConfig;
 use crate::kernel::group::{
-    CommitRequest, Config, Error, Event, FetchedOffset, GroupDescription, GroupListing,
+    CommitRequest, Config, Error, Event, FetchedTopics, GroupDescription, GroupListing,
     HeartbeatRequest, JoinFailed, JoinRequest, Joined, LeaveResult, LeavingMember, Response,
     SyncRequest, Synced, Ticket,
 };
@@ -276,8 +276,7 @@ impl GroupCoordinator {
         &self,
         group_id: &str,
         topics: Option<&[(Arc<str>, Vec<PartitionIndex>)]>,
-    ) -> impl Future<Output = Result<Vec<(Arc<str>, Vec<FetchedOffset>)>, Error>> + Send + use<>
-    {
+    ) -> impl Future<Output = Result<FetchedTopics, Error>> + Send + use<> {
         let read = self
             .shared
             .shard_of(group_id)

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use rustix::net::SendFlags;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -16,10 +16,15 @@ const GATHERED_MAX: usize = 64;
 /// Most bytes of a file in one call, so that one reader does not keep the thread.
 const SENDFILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
+/// Answers up to this size are copied together, so that many leave as one piece.
+const COPIED_MAX: usize = 1024;
+
 /// The queue.
 #[derive(Default)]
 pub struct Output {
     chunks: VecDeque<Chunk>,
+    /// Short answers behind all chunks.
+    gathered: BytesMut,
     size: usize,
 }
 
@@ -27,7 +32,19 @@ impl Output {
     /// Appends an answer.
     pub fn push(&mut self, frame: Frame) {
         self.size += frame.size();
-        self.chunks.extend(frame.into_chunks());
+        match frame.as_one_piece() {
+            Some(piece) if piece.len() <= COPIED_MAX => self.gathered.extend_from_slice(piece),
+            _ => {
+                self.seal();
+                self.chunks.extend(frame.into_chunks());
+            }
+        }
+    }
+
+    fn seal(&mut self) {
+        if !self.gathered.is_empty() {
+            self.chunks.push_back(Chunk::Memory(self.gathered.split().freeze()));
+        }
     }
 
     /// Bytes that wait.
@@ -37,12 +54,24 @@ impl Output {
 
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
+        self.size == 0
     }
 
     /// Writes until all is gone or the socket is full. Returns the number of bytes written.
     pub fn write(&mut self, stream: &TcpStream) -> io::Result<usize> {
         let before = self.size;
+        if self.chunks.is_empty() && !self.gathered.is_empty() {
+            match stream.try_write(&self.gathered) {
+                Ok(written) => {
+                    self.gathered.advance(written);
+                    self.size -= written;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
+                Err(error) => return Err(error),
+            }
+            return Ok(before - self.size);
+        }
+        self.seal();
         while let Some(first) = self.chunks.front() {
             let written = match first {
                 Chunk::Memory(_) => self.write_memory(stream),

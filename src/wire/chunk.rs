@@ -88,7 +88,12 @@ impl Frame {
         self.size + self.tail.len()
     }
 
-    /// The pieces in order. A short answer is a single piece.
+    /// The whole answer, if it was written in one piece.
+    pub fn as_one_piece(&self) -> Option<&[u8]> {
+        self.chunks.is_empty().then_some(&self.tail[..])
+    }
+
+    /// The pieces in order.
     pub fn into_chunks(mut self) -> impl Iterator<Item = Chunk> {
         self.seal_tail();
         self.chunks.into_iter()

@@ -119,12 +119,11 @@ fn bad_records_have_the_code_that_kafka_gives_them() {
     let mut client = broker.connect();
     create(&mut client, "t", 1, &[]);
     let good = records(2);
-    let mut bad_crc = good.to_vec();
-    bad_crc[80] ^= 1;
+    let bad_crc = batches::with_bad_crc(&good);
     let two = [&good[..], &good[..]].concat();
     let zstd = batches::compressed(&good, Codec::Zstd);
     let cases: Vec<(&str, Bytes, i16)> = vec![
-        ("bad CRC", bad_crc.into(), CorruptMessage.code()),
+        ("bad CRC", bad_crc, CorruptMessage.code()),
         ("empty", Bytes::new(), InvalidRecord.code()),
         ("cut short", good.slice(..good.len() - 1), InvalidRecord.code()),
         ("two batches", two.into(), InvalidRecord.code()),
@@ -326,9 +325,8 @@ fn sizes_are_limited() {
     let answer = try_produce(&mut client, "t", batches::one(&[7; 1001]));
     assert_eq!(answer.error_code, MessageTooLarge.code());
     // The size is judged before the CRC, as it is sent.
-    let mut broken = batches::one(&[7; 1001]).to_vec();
-    broken[100] ^= 1;
-    assert_eq!(try_produce(&mut client, "t", broken.into()).error_code, MessageTooLarge.code());
+    let broken = batches::with_bad_crc(&batches::one(&[7; 1001]));
+    assert_eq!(try_produce(&mut client, "t", broken).error_code, MessageTooLarge.code());
     let large = [("segment.bytes", "1048576"), ("max.message.bytes", "4000000")];
     create(&mut client, "segment", 1, &large);
     let answer = try_produce(&mut client, "segment", batches::one(&[7; 1 << 20]));
@@ -342,9 +340,7 @@ fn checks_come_in_kafkas_order() {
     let id = create(&mut client, "t", 1, &[]);
     // Make the internal topic.
     create(&mut client, "__consumer_offsets", 1, &[]);
-    let mut bad_crc = records(1).to_vec();
-    bad_crc[80] ^= 1;
-    let bad_crc = Bytes::from(bad_crc);
+    let bad_crc = batches::with_bad_crc(&records(1));
     let nobody = ("nobody", Uuid::from_bytes([9; 16]));
     let code = |client: &mut Client, version, topic, acks, batch: &Bytes| {
         produce_in(client, version, topic, acks, batch.clone()).error_code
@@ -424,9 +420,8 @@ fn acks_0_has_no_answer_and_an_error_closes() {
     client.expect_silence(Duration::from_millis(50));
     // The next answer belongs to the next request.
     assert_eq!(list_offset(&mut client, "t", -1), (2, -1));
-    let mut bad_crc = records(1).to_vec();
-    bad_crc[80] ^= 1;
-    client.send(&produce_request("t", 0, 0, bad_crc.into()), 12);
+    let bad_crc = batches::with_bad_crc(&records(1));
+    client.send(&produce_request("t", 0, 0, bad_crc), 12);
     client.expect_closed();
     let mut client = broker.connect();
     client.send(&produce_request("nobody", 0, 0, records(1)), 12);

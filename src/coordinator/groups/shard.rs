@@ -309,3 +309,7 @@ fn forget_view(partition: &Partition, rocks: &Rocks) {
     changes.delete_range(&prefix, &prefix_end(&prefix));
     rocks.commit(changes);
 }
+
+#[cfg(test)]
+#[path = "shard_tests.rs"]
+mod tests;

@@ -309,6 +309,9 @@ pub struct FetchedOffset {
     pub metadata: Arc<str>,
 }
 
+/// Committed offsets by topic, as OffsetFetch shows them.
+pub type FetchedTopics = Vec<(Arc<str>, Vec<FetchedOffset>)>;
+
 /// A group as DescribeGroups shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupDescription {

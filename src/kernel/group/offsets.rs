@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::classic::{Group, State};
-use super::event::{CommitPartition, CommitRequest, Effect, FetchedOffset};
+use super::event::{CommitPartition, CommitRequest, Effect, FetchedOffset, FetchedTopics};
 use super::records::{self, OffsetValue};
 use super::{Config, Error, Groups, Step};
 use crate::kernel::types::{PartitionIndex, TimestampMs};
@@ -55,7 +55,7 @@ impl CommittedOffsets {
     }
 
     /// All partitions as OffsetFetch shows them.
-    pub(super) fn fetch_all(&self) -> Vec<(Arc<str>, Vec<FetchedOffset>)> {
+    pub(super) fn fetch_all(&self) -> FetchedTopics {
         let fetch_topic = |(topic, partitions): (&Arc<str>, &BTreeMap<_, OffsetValue>)| {
             let fetched =
                 |(partition, value): (&PartitionIndex, &OffsetValue)| fetched(*partition, value);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Groups;
 use super::classic::{Group, State};
-use super::event::{FetchedOffset, GroupDescription, GroupListing, GroupType, MemberDescription};
+use super::event::{FetchedTopics, GroupDescription, GroupListing, GroupType, MemberDescription};
 use super::member::Member;
 use crate::kernel::types::PartitionIndex;
 
@@ -17,7 +17,7 @@ impl Groups {
         &self,
         group_id: &str,
         topics: Option<&[(Arc<str>, Vec<PartitionIndex>)]>,
-    ) -> Vec<(Arc<str>, Vec<FetchedOffset>)> {
+    ) -> FetchedTopics {
         let none = super::offsets::CommittedOffsets::default();
         let offsets = self.groups.get(group_id).map_or(&none, |group| &group.offsets);
         let Some(topics) = topics else { return offsets.fetch_all() };
@@ -64,8 +64,8 @@ impl Group {
         }
     }
 
-    /// Metadata means something only while the group is stable. The assignment is the last one, also
-    /// while the members rejoin, as Kafka shows it.
+    /// Metadata means something only while the group is stable. The assignment is the last one,
+    /// also while the members rejoin, as Kafka shows it.
     fn describe(&self) -> GroupDescription {
         let is_stable = self.state == State::Stable;
         let protocol_name = self.protocol_name.clone().filter(|_| is_stable);

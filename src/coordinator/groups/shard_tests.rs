@@ -1,0 +1,160 @@
+//! A shard on real files and a real RocksDB: what was answered is there after a restart, with the
+//! view, without it, and with one that is behind or ahead of the log.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::*;
+use crate::config::dynamic::{BrokerDefaults, TopicConfig};
+use crate::kernel::group::{CommitPartition, CommitRequest, NO_GENERATION};
+use crate::kernel::types::{TopicIdPartition, Uuid};
+use crate::storage::flusher::Flusher;
+use crate::storage::partition::Durability;
+
+const ID: TopicIdPartition = TopicIdPartition { topic_id: Uuid([7; 16]), partition: 0 };
+
+struct Place {
+    folder: PathBuf,
+    flusher: Flusher,
+    partitions: Partitions,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.flusher.stop();
+        // A folder that stays behind in the temporary directory harms nobody.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn place(name: &str) -> Place {
+    let folder = std::env::temp_dir().join(format!("felice-shard-{}-{name}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let rocks = Arc::new(Rocks::open(&folder.join("rocksdb")).unwrap());
+    let flusher = Flusher::start(Arc::clone(&rocks)).unwrap();
+    let durability = Durability::Fsync;
+    let partitions = Partitions::new(folder.clone(), rocks, flusher.handle(), durability, 1000);
+    let config = TopicConfig::resolve(&BrokerDefaults::default(), &BTreeMap::new());
+    partitions.create(ID, &Arc::from("__consumer_offsets"), Arc::new(config), 0);
+    Place { folder, flusher, partitions }
+}
+
+impl Place {
+    fn load(&self) -> Arc<Shard> {
+        let partition = self.partitions.get(&ID).unwrap();
+        let shard = Shard::load(partition, &self.partitions, Config::default()).unwrap();
+        shard.step(1, Event::Loaded);
+        Arc::new(shard)
+    }
+
+    async fn update_view(&self, shard: &Shard) {
+        let mut changes = Changes::default();
+        assert!(shard.add_durable_changes(&mut changes).await);
+        self.partitions.rocks().commit(changes);
+    }
+}
+
+async fn commit(shard: &Arc<Shard>, offset: Offset) {
+    let (ticket, waiting) = Shard::wait(shard);
+    let request = CommitRequest {
+        group_id: "g".into(),
+        member_id: "".into(),
+        group_instance_id: None,
+        generation: NO_GENERATION,
+        retention_ms: None,
+        offsets: vec![CommitPartition {
+            topic: "t".into(),
+            topic_id: Uuid::ZERO,
+            partition: 0,
+            offset,
+            leader_epoch: 3,
+            metadata: "m".into(),
+        }],
+    };
+    shard.step(5, Event::CommitOffsets { ticket, request: Box::new(request) });
+    assert_eq!(waiting.answer().await, Ok(Response::Commit(Ok(vec![Ok(())]))));
+}
+
+fn committed(shard: &Shard) -> Offset {
+    let topics = [(Arc::from("t"), vec![0])];
+    shard.look(|groups| groups.fetch_offsets("g", Some(&topics)))[0].1[0].offset
+}
+
+#[tokio::test]
+async fn answers_are_there_after_a_restart_with_any_view() {
+    let place = place("restart");
+    let shard = place.load();
+    assert_eq!(committed(&shard), -1);
+    commit(&shard, 10).await;
+    // No view at all.
+    assert_eq!(committed(&place.load()), 10);
+    place.update_view(&shard).await;
+    assert_eq!(committed(&place.load()), 10);
+    // A view that is behind.
+    commit(&shard, 11).await;
+    assert_eq!(committed(&place.load()), 11);
+    // One that claims more than the log has is not believed.
+    let mut changes = Changes::default();
+    changes.put(&group_record::applied_key(ID), &group_record::encode_applied(99));
+    changes.put(&group_record::key(ID, b"garbage"), b"garbage");
+    place.partitions.rocks().commit(changes);
+    let reloaded = place.load();
+    assert_eq!(committed(&reloaded), 11);
+    assert_eq!(reloaded.look(Groups::skipped_records), 0);
+}
+
+#[tokio::test]
+async fn tombstones_leave_the_view() {
+    let place = place("tombstone");
+    let shard = place.load();
+    commit(&shard, 10).await;
+    place.update_view(&shard).await;
+    shard.step(6, Event::TopicsDeleted(vec!["t".into()]));
+    place.update_view(&shard).await;
+    let mut records = 0;
+    let prefix = group_record::prefix(ID);
+    assert!(place.partitions.rocks().scan(&prefix, |_, _| records += 1));
+    assert_eq!(records, 0);
+    assert_eq!(committed(&place.load()), -1);
+}
+
+#[tokio::test]
+async fn a_shard_that_cannot_store_sends_everybody_away() {
+    let place = place("poisoned");
+    let shard = place.load();
+    commit(&shard, 10).await;
+    place.partitions.get(&ID).unwrap().poison(&std::io::Error::other("a test"));
+    let (ticket, waiting) = Shard::wait(&shard);
+    let group_ids = vec!["g".into()];
+    shard.step(7, Event::DeleteGroups { ticket, group_ids });
+    assert_eq!(waiting.answer().await, Err(Error::NotCoordinator));
+    assert_eq!(shard.deadline(), None);
+}
+
+#[tokio::test]
+async fn many_records_of_one_step_are_all_stored() {
+    let place = place("many");
+    let shard = place.load();
+    let (ticket, waiting) = Shard::wait(&shard);
+    let offsets = (0..20_000).map(|partition| CommitPartition {
+        topic: "a-topic-with-a-long-name".into(),
+        topic_id: Uuid::ZERO,
+        partition,
+        offset: i64::from(partition),
+        leader_epoch: -1,
+        metadata: "some metadata".into(),
+    });
+    let request = CommitRequest {
+        group_id: "g".into(),
+        member_id: "".into(),
+        group_instance_id: None,
+        generation: NO_GENERATION,
+        retention_ms: None,
+        offsets: offsets.collect(),
+    };
+    shard.step(5, Event::CommitOffsets { ticket, request: Box::new(request) });
+    assert!(waiting.answer().await.is_ok());
+    let fetched = place.load().look(|groups| groups.fetch_offsets("g", None));
+    assert_eq!(fetched[0].1.len(), 20_000);
+}
