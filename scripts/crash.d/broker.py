@@ -178,6 +178,11 @@ def next_batch(path, last):
     return bytes(data)
 
 
+def cut_half(path):
+    """Truncates a segment to half its size: a loss that must be noticed."""
+    os.truncate(path, path.stat().st_size // 2)
+
+
 def cut_last_batch(path, chance):
     """Truncates a segment by a few bytes; returns the offset at which its last batch began."""
     position, size, base_offset, _ = batches(path)[-1]

@@ -5,7 +5,7 @@ A log is, per partition, a list of (offset, producer, sequence, checksum, intact
 which the broker served it. Faults are (kind, text) pairs; the kinds are in KINDS.
 """
 
-from rows import COMMITTED, IDEMPOTENT, ALL, PRODUCERS, SEEN
+from rows import ALL, COMMITTED, CREATED, DELETED, IDEMPOTENT, PRODUCERS, SEEN, topic_name
 
 KINDS = {
     "gap": "offsets are not dense",
@@ -17,6 +17,8 @@ KINDS = {
     "changed": "a record is not what a consumer saw at its offset",
     "unseen": "a record was never delivered to the group",
     "commit": "a committed offset went back behind what was acknowledged",
+    "topic": "a topic is gone although it was created, or there although it was deleted",
+    "producer-id": "a producer ID was handed out twice",
     "watermark": "the high watermark went back behind what was acknowledged or seen",
 }
 SHOWN_MAX = 8
@@ -156,6 +158,25 @@ def check_commits(faults, acknowledged, stored):
             )
 
 
+def check_topics(faults, changes, names):
+    """`changes`: acknowledged and attempted changes in their order; `names`: what there is now.
+    Between an attempt and its acknowledgement either is right."""
+    last = {number: kind for kind, number in changes}
+    for number, kind in last.items():
+        there = topic_name(number) in names
+        if kind == CREATED and not there:
+            faults.add("topic", f"{topic_name(number)} was created and is gone")
+        if kind == DELETED and there:
+            faults.add("topic", f"{topic_name(number)} was deleted and is there")
+
+
+def check_producer_id(faults, given, fresh):
+    """`given`: every producer ID so far, to which the fresh one is added."""
+    if fresh in given:
+        faults.add("producer-id", f"{fresh} was given to another producer before")
+    given.add(fresh)
+
+
 def check_all(faults, logs, bounds, acked, consumed, sent):
     """The whole run. `bounds`: start and end offset per partition; `acked`: rows per producer;
     `sent`: how many records the idempotent producer sent per partition."""
@@ -166,5 +187,4 @@ def check_all(faults, logs, bounds, acked, consumed, sent):
         check_sequence(faults, ALL, partition, log)
     for producer, rows in acked.items():
         check_acked(faults, producer, rows, logs)
-    if consumed is not None:
-        check_consumed(faults, consumed, logs)
+    check_consumed(faults, consumed, logs)

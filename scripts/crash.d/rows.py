@@ -46,6 +46,13 @@ def checksum(data):
 ACKED = struct.Struct("<iqq")  # partition, offset, sequence
 SEEN, COMMITTED = 0, 1
 CONSUMED = struct.Struct("<BiqI")  # SEEN or COMMITTED, partition, offset, checksum
+CREATED, DELETING, DELETED = 0, 1, 2
+TOPICS = struct.Struct("<Bq")  # CREATED, DELETING or DELETED, number of the topic
+
+
+def topic_name(number):
+    """A topic that is created to be deleted."""
+    return f"crash-topic-{number}"
 
 
 class Writer:

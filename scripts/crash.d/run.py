@@ -116,7 +116,8 @@ class Run:
         self.chance = random.Random(options.seed)
         self.broker = Broker(options.binary, work, self.chance)
         self.scratch = Scratch(self)
-        self.producers, self.members = {}, {}
+        self.producers, self.members, self.topics = {}, {}, None
+        self.producer_ids = set()
         self.folders = {}
         self.ready_s = []
         self.seen_end = dict.fromkeys(range(rows.PARTITIONS), 0)
@@ -125,7 +126,8 @@ class Run:
         self.tails = 0
 
     def workers(self):
-        return [*self.producers.values(), *self.members.values()]
+        topics = [self.topics] if self.topics else []
+        return [*self.producers.values(), *self.members.values(), *topics]
 
     def until(self, what, holds, wait_s_max=PROGRESS_S_MAX):
         """Waits until it holds, while all workers live."""
@@ -151,6 +153,8 @@ class Run:
         strategy = self.chance.choice(["range", "cooperative-sticky"])
         for member in ("a", "b"):
             self.members[member] = Worker(self, "consume", member, rows.CONSUMED, strategy)
+
+        self.topics = Worker(self, "topics", "admin", rows.TOPICS, 20)
 
     def create_topic(self, name, partitions, configs):
         with wire.Connection(self.broker.port) as connection:
@@ -205,19 +209,23 @@ class Run:
                 f"{worker.name} gets acknowledgements",
                 lambda: self.follow() or len(worker.rows.rows) > before,
             )
-        if self.members:
-            before = dict(self.commits)
-            self.until(
-                f"a commit in every partition after {before}",
-                lambda: self.follow()
-                or all(self.commits.get(p, 0) > before.get(p, 0) for p in range(rows.PARTITIONS)),
-            )
+        commits, changes = dict(self.commits), len(self.topics.rows.rows)
+        self.until(
+            f"a commit in every partition after {commits}",
+            lambda: self.follow()
+            or all(self.commits.get(p, 0) > commits.get(p, 0) for p in range(rows.PARTITIONS)),
+        )
+        self.until(
+            "topics are created and deleted",
+            lambda: self.follow() or len(self.topics.rows.rows) > changes,
+        )
 
     def follow(self):
         """Takes in what the workers have noted since the last time."""
         for worker in self.producers.values():
             for partition, offset, _ in worker.rows.news():
                 self.acked_end[partition] = max(self.acked_end[partition], offset + 1)
+        self.topics.rows.news()
         for worker in self.members.values():
             for kind, partition, offset, _ in worker.rows.news():
                 if kind == rows.SEEN:
@@ -233,14 +241,14 @@ class Run:
         notes = []
         if self.options.lose:
             last = broker_module.segment_files(self.folder(rows.TOPIC) / "0")[-1]
-            lost = broker_module.cut_last_batch(last, self.chance)
-            notes.append(f"acknowledged records from offset {lost} of partition 0 cut off")
+            broker_module.cut_half(last)
+            notes.append(f"half of partition 0's {last.name} cut off")
         if "truncate" in plan:
             self.scratch.truncate()
             notes.append("scratch topic truncated")
         if "garbage" in plan:
             segments = self.broker.last_segments()
-            # Most are those of __consumer_offsets: the other logs get their turn, too.
+            # The first is the metadata log, which gets more than its share.
             target = self.chance.choice([segments[0], *self.chance.sample(segments, 2)])
             self.tails += 1
             notes.append("torn tail: " + broker_module.torn_tail(target, self.chance))
@@ -271,11 +279,20 @@ class Run:
         with wire.Connection(self.broker.port) as connection:
             ends = connection.offsets(rows.TOPIC, rows.PARTITIONS, wire.LATEST)
             check.check_watermarks(faults, reached, ends)
-            if self.members:
-                stored = connection.committed(rows.GROUP, rows.TOPIC, rows.PARTITIONS)
-                check.check_commits(faults, commits, stored)
+            stored = connection.committed(rows.GROUP, rows.TOPIC, rows.PARTITIONS)
+            check.check_commits(faults, commits, stored)
+            check.check_producer_id(faults, self.producer_ids, connection.producer_id())
+            self.verify_topics(faults, connection)
         self.scratch.verify_end()
         raise_faults(faults)
+
+    def verify_topics(self, faults, connection):
+        """The worker that changes topics stands still meanwhile."""
+        self.topics.signal(signal.SIGSTOP)
+        time.sleep(0.02)
+        names = connection.metadata()
+        self.topics.rows.news()
+        check.check_topics(faults, self.topics.rows.rows, set(names))
 
     # ---- the end
 
@@ -288,13 +305,14 @@ class Run:
         with wire.Connection(self.broker.port) as connection:
             starts = connection.offsets(rows.TOPIC, rows.PARTITIONS, wire.EARLIEST)
             ends = connection.offsets(rows.TOPIC, rows.PARTITIONS, wire.LATEST)
-        if self.members:
-            producers, self.producers = self.producers, {}
-            self.until("the group has committed everything", lambda: self.caught_up(ends))
-            self.producers = producers
-            self.signal_all(signal.SIGTERM)
-            for worker in self.members.values():
-                worker.finish()
+        give_up = time.monotonic() + PROGRESS_S_MAX
+        while not self.caught_up(ends):
+            if time.monotonic() > give_up:
+                raise Failure(f"the group has committed {self.commits}, the log ends at {ends}")
+            time.sleep(0.02)
+        self.signal_all(signal.SIGTERM)
+        for worker in [*self.members.values(), self.topics]:
+            worker.finish()
         self.follow()
         logs = self.read_logs(rows.TOPIC, ends)
         self.report_load(results, logs)
@@ -339,8 +357,11 @@ class Run:
                 f"{name}: {sum(results[producer]['sent'])} records sent, {acked} acknowledged, "
                 f"{there[producer]} in the log"
             )
-        if self.members:
-            say(f"group: {sum(len(w.rows.rows) for w in self.members.values())} deliveries noted")
+        kinds = [row[0] for worker in self.members.values() for row in worker.rows.rows]
+        seen, commits = kinds.count(rows.SEEN), kinds.count(rows.COMMITTED)
+        say(f"group: {seen} deliveries, {commits} offsets committed")
+        changes = sum(row[0] != rows.DELETING for row in self.topics.rows.rows)
+        say(f"topics: {changes} created and deleted; {len(self.producer_ids)} producer IDs")
 
     def verify_all(self, results, logs, bounds):
         faults = check.Faults()
@@ -349,7 +370,7 @@ class Run:
         sent = results[rows.IDEMPOTENT]["sent"]
         if len(acked[rows.IDEMPOTENT]) != sum(sent):
             faults.add("lost", f"{sum(sent)} records sent, {len(acked[rows.IDEMPOTENT])} acked")
-        check.check_all(faults, logs, bounds, acked, consumed or None, sent)
+        check.check_all(faults, logs, bounds, acked, consumed, sent)
         raise_faults(faults)
         count = len(self.scratch.values)
         found = self.read_logs(rows.SCRATCH_TOPIC, {0: count})[0]

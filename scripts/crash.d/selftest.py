@@ -5,7 +5,8 @@ import copy
 import random
 
 import check
-from rows import ALL, COMMITTED, IDEMPOTENT, LEADER, PARTITIONS, SEEN, checksum, value
+from rows import ALL, COMMITTED, CREATED, DELETED, DELETING, IDEMPOTENT, LEADER, PARTITIONS, SEEN
+from rows import checksum, topic_name, value
 
 
 class Run:
@@ -34,6 +35,11 @@ class Run:
             self.commits[partition] = records
         self.stored = dict(self.commits)
         self.now = dict(self.watermarks)
+        # Topic 0 is deleted, 1 may be, 2 to 4 are there.
+        self.changes = [(CREATED, number) for number in range(5)]
+        self.changes += [(DELETING, 0), (DELETED, 0), (DELETING, 1)]
+        self.names = {topic_name(number) for number in (2, 3, 4)}
+        self.given, self.fresh = {1, 2, 3}, 4
 
     def consume(self, partition, log):
         """Half of a partition is read by one member, the rest by the other."""
@@ -51,6 +57,8 @@ class Run:
         check.check_all(faults, self.logs, bounds, self.acked, self.consumed, self.sent)
         check.check_watermarks(faults, {"seen": self.watermarks}, self.now)
         check.check_commits(faults, self.commits, self.stored)
+        check.check_topics(faults, self.changes, self.names)
+        check.check_producer_id(faults, set(self.given), self.fresh)
         return faults
 
     def find(self, producer, partition=1, skip=20):
@@ -159,6 +167,21 @@ def watermark_back(run):
     return {"watermark"}
 
 
+def topic_gone(run):
+    run.names.remove(topic_name(3))
+    return {"topic"}
+
+
+def topic_back(run):
+    run.names.add(topic_name(0))
+    return {"topic"}
+
+
+def producer_id_again(run):
+    run.fresh = 2
+    return {"producer-id"}
+
+
 PLANTED = {
     "an acknowledged record dropped, idempotent": drop_acked(IDEMPOTENT),
     "an acknowledged record dropped, acks=all": drop_acked(ALL),
@@ -176,6 +199,9 @@ PLANTED = {
     "a committed offset one too low": commit_lost,
     "a committed offset gone": commit_gone,
     "a high watermark one too low": watermark_back,
+    "a created topic gone": topic_gone,
+    "a deleted topic back": topic_back,
+    "a producer ID given twice": producer_id_again,
 }
 
 

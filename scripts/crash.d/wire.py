@@ -5,7 +5,8 @@ import socket
 import struct
 import time
 
-LIST_OFFSETS, METADATA, OFFSET_FETCH, CREATE_TOPICS = 2, 3, 9, 19
+LIST_OFFSETS, METADATA, OFFSET_FETCH = 2, 3, 9
+CREATE_TOPICS, DELETE_TOPICS, INIT_PRODUCER_ID = 19, 20, 22
 EARLIEST, LATEST = -2, -1
 
 
@@ -103,6 +104,24 @@ class Connection:
         code = reply.number("h")
         if code:
             raise Refused(f"topic {name} cannot be created", code)
+
+    def delete_topic(self, name):
+        body = struct.pack(">i", 1) + text(name) + struct.pack(">i", 30000)
+        reply = self.call(DELETE_TOPICS, 1, body)
+        reply.number("i"), reply.number("i")
+        reply.text()
+        code = reply.number("h")
+        if code:
+            raise Refused(f"topic {name} cannot be deleted", code)
+
+    def producer_id(self):
+        """A new producer ID."""
+        reply = self.call(INIT_PRODUCER_ID, 0, struct.pack(">hi", -1, 60000))
+        reply.number("i")
+        code = reply.number("h")
+        if code:
+            raise Refused("no producer ID", code)
+        return reply.number("q")
 
     def offsets(self, topic, partitions, timestamp):
         """The offset of `timestamp` (EARLIEST or LATEST) in each partition."""

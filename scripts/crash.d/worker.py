@@ -3,8 +3,9 @@ broker acknowledged. They judge nothing, except that an idempotent producer must
 
 usage: worker.py produce PRODUCER PORT ROWS_FILE PER_SECOND
        worker.py consume MEMBER PORT ROWS_FILE STRATEGY
+       worker.py topics NAME PORT ROWS_FILE PER_SECOND
 
-SIGTERM makes a producer flush and end, and a consumer leave the group and end.
+SIGTERM makes a producer flush and end, a consumer leave the group and end, the others just end.
 """
 
 import json
@@ -16,6 +17,7 @@ import time
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 import rows
+import wire
 
 FLUSH_S_MAX = 60
 COMMON = {
@@ -180,10 +182,48 @@ class Member:
         print(json.dumps({"refused": self.refused}), flush=True)
 
 
+class Topics:
+    """Creates and deletes topics. What the broker did not answer is left as it is, unknown."""
+
+    def __init__(self, port, path):
+        self.port, self.out = port, rows.Writer(path, rows.TOPICS)
+        self.connection = None
+        self.number = 0
+        self.created = []
+
+    def step(self):
+        """Creates a topic and, if there are several, deletes the oldest."""
+        if self.connection is None:
+            self.connection = wire.Connection(self.port)
+        number, self.number = self.number, self.number + 1
+        self.connection.create_topic(rows.topic_name(number), 2, {})
+        self.out.add(rows.CREATED, number)
+        self.created.append(number)
+        if len(self.created) > 3:
+            oldest = self.created.pop(0)
+            self.out.add(rows.DELETING, oldest)
+            self.out.flush()
+            self.connection.delete_topic(rows.topic_name(oldest))
+            self.out.add(rows.DELETED, oldest)
+        self.out.flush()
+
+    def run(self, life, per_second):
+        while life.goes_on():
+            try:
+                self.step()
+            except OSError:
+                self.connection = None
+                self.out.flush()
+            time.sleep(1 / per_second)
+        print(json.dumps({"tried": self.number}), flush=True)
+
+
 def main(task, who, port, path, extra):
     life = Life()
     if task == "produce":
         Load(int(who), port, path).run(life, int(extra))
+    elif task == "topics":
+        Topics(int(port), path).run(life, int(extra))
     else:
         Member(port, path, extra).run(life)
 

@@ -21,6 +21,7 @@ use super::topics::{id_from_wire, id_to_wire};
 use super::{Api, Cx, Reply};
 use crate::kernel::meta::command::{DeletedTopic, TopicRef};
 use crate::kernel::meta::{Command, Outcome};
+use crate::storage::error::StorageError;
 
 /// The API.
 pub struct DeleteTopics;
@@ -44,12 +45,8 @@ impl Api for DeleteTopics {
             let code = Code::RequestTimedOut.code();
             results.extend(topics.iter().map(|topic| refused(topic, code)));
         } else {
-            let command = Command::DeleteTopics(topics.clone());
-            match cx.broker.control.execute(command).await {
-                Ok(Outcome::DeleteTopics(answers)) => {
-                    results.extend(answers.into_iter().map(shape));
-                }
-                Ok(_) => unreachable!("the outcome has the command's variant"),
+            match delete(&cx, topics.clone()).await {
+                Ok(answers) => results.extend(answers.into_iter().map(shape)),
                 Err(error) => {
                     let code = storage_code(&error);
                     results.extend(topics.iter().map(|topic| refused(topic, code)));
@@ -58,6 +55,24 @@ impl Api for DeleteTopics {
         }
         Reply::Now(DeleteTopicsResponse::default().with_responses(results))
     }
+}
+
+/// Deletes topics, and then the offsets that groups committed for them. Detached, so that a
+/// connection that closes meanwhile does not leave the offsets behind.
+async fn delete(cx: &Cx, topics: Vec<TopicRef>) -> Result<Vec<DeletedTopic>, StorageError> {
+    let broker = Arc::clone(&cx.broker);
+    let deleted = tokio::spawn(async move {
+        let Outcome::DeleteTopics(answers) =
+            broker.control.execute(Command::DeleteTopics(topics)).await?
+        else {
+            unreachable!("the outcome has the command's variant")
+        };
+        let gone = |topic: &DeletedTopic| topic.result.is_ok().then(|| topic.name.clone()).flatten();
+        let names: Vec<_> = answers.iter().filter_map(gone).collect();
+        broker.groups.topics_deleted(&names);
+        Ok(answers)
+    });
+    deleted.await.unwrap_or(Err(StorageError::Poisoned))
 }
 
 /// The topics to delete, and the answers to those that are named in no proper way.

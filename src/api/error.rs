@@ -79,9 +79,7 @@ pub fn group_code(error: &group::Error) -> i16 {
     use group::Error;
     match error {
         Error::CoordinatorLoadInProgress => Code::CoordinatorLoadInProgress.code(),
-        Error::CoordinatorNotAvailable | Error::TooManyGroups => {
-            Code::CoordinatorNotAvailable.code()
-        }
+        Error::CoordinatorNotAvailable => Code::CoordinatorNotAvailable.code(),
         Error::NotCoordinator => Code::NotCoordinator.code(),
         Error::InvalidGroupId => Code::InvalidGroupId.code(),
         Error::GroupIdNotFound => Code::GroupIdNotFound.code(),
@@ -92,7 +90,8 @@ pub fn group_code(error: &group::Error) -> i16 {
         Error::IllegalGeneration => Code::IllegalGeneration.code(),
         Error::InconsistentGroupProtocol => Code::InconsistentGroupProtocol.code(),
         Error::RebalanceInProgress => Code::RebalanceInProgress.code(),
-        Error::GroupMaxSizeReached => Code::GroupMaxSizeReached.code(),
+        // Clients retry "not available" for ever; a full coordinator is final.
+        Error::GroupMaxSizeReached | Error::TooManyGroups => Code::GroupMaxSizeReached.code(),
         Error::OffsetMetadataTooLarge => Code::OffsetMetadataTooLarge.code(),
         Error::NonEmptyGroup => Code::NonEmptyGroup.code(),
         Error::GroupSubscribedToTopic => Code::GroupSubscribedToTopic.code(),

@@ -115,19 +115,22 @@ pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Whether a range of a file can be read without waiting for the device. Probes both ends: what
-/// lies between was read or written together with them.
-pub fn is_resident(file: &File, position: u64, length: u64) -> bool {
-    let probe = |at: u64| {
-        let mut byte = [0u8; 1];
-        let mut buffers = [io::IoSliceMut::new(&mut byte)];
-        let flags = rustix::io::ReadWriteFlags::NOWAIT;
-        !matches!(
-            rustix::io::preadv2(file, &mut buffers, at, flags),
-            Err(rustix::io::Errno::AGAIN)
-        )
-    };
-    probe(position + length - 1) && probe(position)
+/// Reads what is in the page cache at `position`, up to `buffer.len()` bytes; `WouldBlock` if the
+/// device would have to be asked for the first byte.
+pub fn read_resident(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+    let mut buffers = [io::IoSliceMut::new(buffer)];
+    let flags = rustix::io::ReadWriteFlags::NOWAIT;
+    match rustix::io::preadv2(file, &mut buffers, position, flags) {
+        // The file system cannot say.
+        Err(rustix::io::Errno::OPNOTSUPP) => read_at(file, buffers[0].as_mut(), position),
+        other => other.map_err(io::Error::from),
+    }
+}
+
+/// Whether a byte of a file can be read without waiting for the device.
+pub fn is_resident(file: &File, position: u64) -> bool {
+    let read = read_resident(file, &mut [0u8; 1], position);
+    !read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
 /// Reads a range into the page cache. Waits for the device: never on a network thread.

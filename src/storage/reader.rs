@@ -91,7 +91,8 @@ pub fn read(
     }
     if patience == Patience::Wait {
         disk::make_resident(&file, position, length)?;
-    } else if !disk::is_resident(&file, position, length) {
+    } else if !disk::is_resident(&file, position + length - 1) {
+        // The first byte was read just now; what lies between came or went with the ends.
         return Ok(Read::Cold);
     }
     Ok(Read::Slice(Slice { file, position, length }))
@@ -261,14 +262,24 @@ impl<'a> Window<'a> {
 
     fn fill(&mut self, position: u64) -> Result<(), ReadFailure> {
         let length = (self.end - position).min(WINDOW_BYTES as u64) as usize;
-        if self.patience == Patience::Resident
-            && !disk::is_resident(self.file, position, length as u64)
-        {
-            return Err(ReadFailure::Cold);
-        }
+        let bytes = &mut self.bytes[..length];
+        let read = match self.patience {
+            Patience::Resident => disk::read_resident(self.file, bytes, position),
+            Patience::Wait => disk::read_at(self.file, bytes, position),
+        };
         self.from = position;
-        self.filled = disk::read_at(self.file, &mut self.bytes[..length], position)
-            .map_err(|error: io::Error| ReadFailure::Failed(error.into()))?;
+        self.filled = match read {
+            Ok(read) if read >= HEADER_SIZE => read,
+            Ok(_) if self.patience == Patience::Wait => {
+                return Err(ReadFailure::Failed(ReadError::Corrupt));
+            }
+            // The rest of the header lies on a page that is not in memory.
+            Ok(_) => return Err(ReadFailure::Cold),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(ReadFailure::Cold);
+            }
+            Err(error) => return Err(ReadFailure::Failed(error.into())),
+        };
         Ok(())
     }
 }

@@ -64,6 +64,8 @@ fn an_import_that_is_allowed_or_only_looks_wrong_is_left_alone() {
         #[cfg(test)] use tokio::test;
         #[derive(Debug)] struct S;";
     assert_eq!(refused(file, good), [""; 0]);
+    assert_eq!(refused("src/kernel/log/tests.rs", "use crate::storage::disk;"), [""; 0]);
+    assert_eq!(refused("src/kernel/log_tests.rs", "use crate::storage::disk;"), [""; 0]);
     assert_eq!(refused(file, "#[cfg(not(test))] use crate::net::x;"), ["crate::net::x"]);
     let after = "#[cfg(test)] mod tests { fn a() {} } use crate::net::x;";
     assert_eq!(refused(file, after), ["crate::net::x"]);
