@@ -98,7 +98,8 @@ prepare_machine() {
 prepare_build() {
     mkdir -p "$FELICE_CACHE" "$CARGO_TARGET_DIR"
     if [ -z "${ROCKSDB_LIB_DIR:-}" ]; then
-        announce "RocksDB: built once for this machine, about three minutes on two cores"
+        compgen -G "$FELICE_CACHE/librocksdb-sys-*/librocksdb.a" >/dev/null ||
+            announce "fetching the dependencies, then compiling RocksDB once for all builds"
         ROCKSDB_LIB_DIR=$("$REPOSITORY/scripts/build-rocksdb") || give_up "RocksDB was not built"
     fi
     announce "RocksDB is in $ROCKSDB_LIB_DIR"

@@ -24,8 +24,6 @@ pub struct Broker {
     directory: PathBuf,
     address: SocketAddr,
     settings: Vec<String>,
-    /// What the broker logged is not shown unless a test asks for it.
-    log: &'static str,
 }
 
 impl Broker {
@@ -37,7 +35,7 @@ impl Broker {
         let _ = fs::remove_dir_all(&directory);
         let settings = SETTINGS.iter().chain(settings).map(|text| text.to_string()).collect();
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut broker = Broker { child: None, directory, address, settings, log: "error" };
+        let mut broker = Broker { child: None, directory, address, settings };
         broker.restart();
         broker
     }
@@ -46,13 +44,12 @@ impl Broker {
     pub fn restart(&mut self) {
         assert!(self.child.is_none(), "it runs");
         let mut command = Command::new(binary());
-        command.arg("serve").arg("--log").arg(self.log);
-        command.arg("--listen").arg(self.address.to_string());
+        command.arg("serve").arg("--listen").arg(self.address.to_string());
         command.arg("--data-dir").arg(&self.directory);
         for setting in &self.settings {
             command.arg("--set").arg(setting);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(self.log_file());
         // SAFETY: prctl is safe between fork and exec. A test that is killed takes its broker along.
         unsafe {
             command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) {
@@ -65,7 +62,23 @@ impl Broker {
         let output = child.stdout.take().expect("the output is piped");
         BufReader::new(output).read_line(&mut line).expect("the broker says when it is ready");
         self.child = Some(child);
-        self.address = ready_address(&line);
+        self.address = ready_address(&line).unwrap_or_else(|| {
+            panic!("not a ready line: {line:?}; the broker said:\n{}", self.log())
+        });
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.directory.with_extension("log")
+    }
+
+    fn log_file(&self) -> Stdio {
+        let file = fs::OpenOptions::new().create(true).append(true).open(self.log_path());
+        file.map_or_else(|_| Stdio::null(), Stdio::from)
+    }
+
+    /// What it has logged since the test began.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
     /// Where clients connect.
@@ -135,16 +148,21 @@ impl Drop for Broker {
             let _ = child.kill();
             let _ = child.wait();
         }
+        if std::thread::panicking() && !self.log().is_empty() {
+            eprintln!("the broker's log:\n{}", self.log());
+        }
         let _ = fs::remove_dir_all(&self.directory);
+        let _ = fs::remove_file(self.log_path());
     }
 }
 
 /// The address in `felice ready on ADDRESS data DIRECTORY in N ms`.
-fn ready_address(line: &str) -> SocketAddr {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let is_ready = line.starts_with("felice ready on ") && line.trim_end().ends_with(" ms");
-    assert!(is_ready, "not a ready line: {line:?}; the broker has told why above");
-    words[3].parse().unwrap_or_else(|_| panic!("no address in {line:?}"))
+fn ready_address(line: &str) -> Option<SocketAddr> {
+    let (address, rest) = line.strip_prefix("felice ready on ")?.split_once(" data ")?;
+    let (_, milliseconds) = rest.trim_end().strip_suffix(" ms")?.rsplit_once(" in ")?;
+    milliseconds.parse::<u64>().ok()?;
+    // The tests need one listener.
+    address.split(',').next()?.parse().ok()
 }
 
 /// `FELICE_BIN`, or the newer of the release and debug binaries beside the test's own directory.

@@ -1,5 +1,5 @@
-"""The run: cycles of load, kill -9, damage on disk and restart, with quick checks after each restart
-and the whole comparison at the end. It decides the plan; check.py judges."""
+"""The run: cycles of load, kill -9, damage on disk and restart, with quick checks after each
+restart and the whole comparison at the end. It decides the plan; check.py judges."""
 
 import contextlib
 import json
@@ -355,7 +355,7 @@ class Run:
             acked = len(self.producers[producer].rows.rows)
             say(
                 f"{name}: {sum(results[producer]['sent'])} records sent, {acked} acknowledged, "
-                f"{there[producer]} in the log"
+                f"{there[producer]} in the log, {results[producer]['failed']} failed"
             )
         kinds = [row[0] for worker in self.members.values() for row in worker.rows.rows]
         seen, commits = kinds.count(rows.SEEN), kinds.count(rows.COMMITTED)
@@ -381,7 +381,7 @@ class Run:
         """A clean stop, files without a gap, and a start that has nothing to read again."""
         log = self.broker.log_since(0)
         if RECOVERED not in log or (self.tails and CUT not in log):
-            raise Failure(f"no restart after a kill logged {RECOVERED!r} or {CUT!r}: tests are blind")
+            raise Failure(f"no restart logged {RECOVERED!r} or {CUT!r}: what follows is blind")
         stopped_s = self.broker.stop()
         for topic in self.broker.topic_folders():
             for folder in topic.iterdir():

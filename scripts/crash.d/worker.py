@@ -34,7 +34,7 @@ PRODUCER_CONFIG = {
         "message.timeout.ms": 600000,
         "compression.type": "lz4",
     },
-    # What it sent is written at most once; what was acknowledged must be there.
+    # The client library may still send again what it thinks never left: only loss is looked for.
     rows.ALL: {"acks": "all", "retries": 0, "compression.type": "zstd"},
     rows.LEADER: {"acks": 1},
 }

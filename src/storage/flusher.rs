@@ -88,6 +88,12 @@ impl Flusher {
     }
 }
 
+impl Drop for Flusher {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 fn run(shared: &Shared, rocks: &Rocks) {
     loop {
         let mut work = shared.work.lock().unwrap_or_else(PoisonError::into_inner);

@@ -17,3 +17,6 @@ pub mod reader;
 pub mod recover;
 pub mod rocks;
 pub mod schema;
+
+#[cfg(test)]
+mod tests;

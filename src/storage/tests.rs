@@ -1,0 +1,399 @@
+//! The data path on real files: append, read, recover, retain, fail.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::append::{Appended, Prepared};
+use super::error::{AppendError, ReadError, StorageError};
+use super::flusher::{Flusher, sync_partition};
+use super::metadata_log::{self, MetadataLog};
+use super::partition::{Durability, Partition};
+use super::partitions::Partitions;
+use super::reader::{self, Patience, Read};
+use super::rocks::Rocks;
+use super::{disk, janitor, layout};
+use crate::config::dynamic::{BrokerDefaults, TopicConfig};
+use crate::kernel::batch::{BatchBuilder, BatchHeader};
+use crate::kernel::meta::{Image, Record};
+use crate::kernel::types::{Offset, TopicIdPartition, Uuid};
+
+static FOLDERS: AtomicU32 = AtomicU32::new(0);
+
+const ID: TopicIdPartition = TopicIdPartition { topic_id: Uuid([7; 16]), partition: 0 };
+const NOW: i64 = 1_000_000;
+
+/// A data directory that is opened, closed and opened again.
+struct Place {
+    folder: PathBuf,
+}
+
+impl Place {
+    fn new() -> Place {
+        let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
+        let name = format!("felice-storage-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        Place { folder }
+    }
+
+    fn open(&self) -> Open {
+        let rocks = Arc::new(Rocks::open(&self.folder.join(layout::ROCKS)).unwrap());
+        let flusher = Flusher::start(Arc::clone(&rocks)).unwrap();
+        let partitions = Partitions::new(
+            self.folder.clone(),
+            rocks,
+            flusher.handle(),
+            Durability::Fsync,
+            86_400_000,
+        );
+        Open { partitions, flusher }
+    }
+
+    fn segments(&self) -> Vec<PathBuf> {
+        let folder = layout::partition_folder(&self.folder, ID);
+        let mut files: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+
+    fn forget_rocks(&self) {
+        fs::remove_dir_all(self.folder.join(layout::ROCKS)).unwrap();
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+struct Open {
+    partitions: Partitions,
+    flusher: Flusher,
+}
+
+impl Open {
+    fn partition(&self) -> Arc<Partition> {
+        let mut config = TopicConfig::resolve(&BrokerDefaults::default(), &Default::default());
+        config.segment_bytes = 4096;
+        config.index_interval_bytes = 200;
+        config.retention_ms = Some(1000);
+        config.file_delete_delay_ms = 0;
+        self.partitions.open(ID, &Arc::from("t"), Arc::new(config), 0, NOW).unwrap();
+        self.partitions.get(&ID).unwrap()
+    }
+
+    /// Stops as the broker does: everything synced and checkpointed.
+    fn close(mut self) {
+        janitor::checkpoint_grown(&self.partitions);
+        self.flusher.stop();
+        self.partitions.rocks().flush();
+    }
+}
+
+fn batch(timestamp: i64, values: &[&[u8]]) -> Prepared {
+    let mut builder = BatchBuilder::new();
+    for value in values {
+        builder.append(timestamp, None, Some(value), &[]);
+    }
+    prepared(builder)
+}
+
+fn prepared(builder: BatchBuilder) -> Prepared {
+    let bytes = builder.build();
+    Prepared::new(BatchHeader::parse(&bytes).unwrap(), bytes)
+}
+
+fn append(partition: &Arc<Partition>, batch: Prepared) -> Result<Appended, AppendError> {
+    partition.append(&mut [batch], NOW).pop().unwrap()
+}
+
+fn fill(partition: &Arc<Partition>, batches: i64) {
+    let value = [1u8; 100];
+    for n in 0..batches {
+        append(partition, batch(n * 10, &[&value, &value])).unwrap();
+    }
+}
+
+/// Base offset of the first batch that a read from `offset` finds.
+fn found(open: &Open, partition: &Partition, offset: Offset) -> Option<Offset> {
+    let indexes = open.partitions.indexes();
+    match reader::read(partition, indexes, offset, 1, true, Patience::Wait).unwrap() {
+        Read::Slice(slice) => {
+            let mut head = [0u8; 61];
+            disk::read_at(&slice.file, &mut head, slice.position).unwrap();
+            let header = BatchHeader::parse(&head).unwrap();
+            assert_eq!(slice.length, header.total_size() as u64);
+            Some(header.base_offset)
+        }
+        Read::Empty => None,
+        Read::Cold => panic!("a patient read is never cold"),
+    }
+}
+
+/// What clients could observe of a partition.
+fn answers(open: &Open, partition: &Partition) -> Vec<String> {
+    let end = partition.high_watermark();
+    let mut answers = vec![format!("{} {end}", partition.log_start_offset())];
+    for offset in partition.log_start_offset()..=end {
+        answers.push(format!("{:?}", found(open, partition, offset)));
+    }
+    for time in (0..1000).step_by(35) {
+        let at = reader::find_time(partition, open.partitions.indexes(), time, 1 << 20).unwrap();
+        answers.push(format!("{time} {at:?}"));
+    }
+    let newest = reader::find_max_time(partition, open.partitions.indexes(), 1 << 20).unwrap();
+    answers.push(format!("{newest:?}"));
+    answers
+}
+
+#[test]
+fn every_offset_and_time_is_found_in_any_state_of_rocksdb() {
+    let place = Place::new();
+    let open = place.open();
+    let partition = open.partition();
+    fill(&partition, 60);
+    let live = answers(&open, &partition);
+    assert!(place.segments().len() > 3);
+    assert!(live.contains(&"0 Some((0, 0))".to_owned()) && live.contains(&"0 120".to_owned()));
+    assert!(live.contains(&"35 Some((8, 40))".to_owned()), "the first record of at least 35");
+    drop(partition);
+    open.close();
+
+    let clean = place.open();
+    let reopened = clean.partition();
+    assert!(reopened.state().unsynced.is_empty(), "a clean stop leaves nothing to scan");
+    assert_eq!(answers(&clean, &reopened), live);
+    drop(reopened);
+    clean.close();
+
+    place.forget_rocks();
+    let rebuilt = place.open();
+    let reopened = rebuilt.partition();
+    assert_eq!(answers(&rebuilt, &reopened), live);
+}
+
+#[test]
+fn what_is_appended_after_a_checkpoint_is_scanned() {
+    let place = Place::new();
+    let open = place.open();
+    let partition = open.partition();
+    fill(&partition, 30);
+    janitor::checkpoint_grown(&open.partitions);
+    fill(&partition, 30);
+    let live = answers(&open, &partition);
+    // A crash: nothing is stored any more.
+    drop(partition);
+    drop(open);
+    let again = place.open();
+    let reopened = again.partition();
+    assert_eq!(answers(&again, &reopened), live);
+}
+
+#[test]
+fn a_torn_or_corrupt_tail_is_cut_at_the_last_whole_batch() {
+    for damage in 0..3 {
+        let place = Place::new();
+        let open = place.open();
+        let partition = open.partition();
+        fill(&partition, 5);
+        drop(partition);
+        drop(open);
+        place.forget_rocks();
+        let file = place.segments().pop().unwrap();
+        let mut bytes = fs::read(&file).unwrap();
+        match damage {
+            0 => bytes.truncate(bytes.len() - 1),
+            1 => *bytes.last_mut().unwrap() ^= 1,
+            _ => bytes.extend_from_slice(&[9; 300]),
+        }
+        fs::write(&file, &bytes).unwrap();
+        let again = place.open();
+        let reopened = again.partition();
+        let end = if damage == 2 { 10 } else { 8 };
+        assert_eq!(reopened.high_watermark(), end, "damage {damage}");
+        let next = append(&reopened, batch(5, &[b"next"])).unwrap();
+        assert_eq!(next.base_offset, end);
+        assert_eq!(found(&again, &reopened, end), Some(end));
+    }
+}
+
+#[test]
+fn idempotent_producers_survive_a_restart() {
+    let place = Place::new();
+    let send = |partition: &Arc<Partition>, sequence: i32| {
+        let mut builder = BatchBuilder::new().producer(5, 0, sequence);
+        builder.append(1, None, Some(b"v"), &[]);
+        append(partition, prepared(builder))
+    };
+    let open = place.open();
+    let partition = open.partition();
+    for sequence in 0..4 {
+        send(&partition, sequence).unwrap();
+    }
+    drop(partition);
+    open.close();
+    for forget in [false, true] {
+        if forget {
+            place.forget_rocks();
+        }
+        let open = place.open();
+        let partition = open.partition();
+        let duplicate = send(&partition, 2).unwrap();
+        assert_eq!((duplicate.base_offset, partition.high_watermark()), (2, 4));
+        assert!(duplicate.duplicate_of.is_some());
+        assert!(matches!(send(&partition, 9), Err(AppendError::OutOfOrderSequence)));
+    }
+}
+
+#[test]
+fn retention_removes_files_and_the_start_survives() {
+    let place = Place::new();
+    let open = place.open();
+    let partition = open.partition();
+    fill(&partition, 60);
+    let before = place.segments().len();
+    // Batches are 10 ms apart, segments are kept for 1000 ms after their newest record.
+    let condemned = janitor::retain(&open.partitions, 1300);
+    assert!(!condemned.is_empty());
+    let start = partition.log_start_offset();
+    assert!(start > 0);
+    let early = reader::read(&partition, open.partitions.indexes(), 0, 1, true, Patience::Wait);
+    assert!(matches!(early, Err(ReadError::OffsetOutOfRange)));
+    assert!(janitor::remove_condemned(condemned, 1300).is_empty());
+    assert!(place.segments().len() < before);
+    let live = answers(&open, &partition);
+    drop(partition);
+    drop(open);
+    let again = place.open();
+    let reopened = again.partition();
+    assert_eq!(reopened.log_start_offset(), start);
+    assert_eq!(answers(&again, &reopened), live);
+}
+
+#[test]
+fn an_expired_active_segment_is_rolled_and_removed() {
+    let place = Place::new();
+    let open = place.open();
+    let partition = open.partition();
+    fill(&partition, 3);
+    janitor::retain(&open.partitions, 1_000_000);
+    assert_eq!((partition.log_start_offset(), partition.high_watermark()), (6, 6));
+    assert_eq!(append(&partition, batch(1, &[b"x"])).unwrap().base_offset, 6);
+    drop(partition);
+    drop(open);
+    place.forget_rocks();
+    let again = place.open();
+    let reopened = again.partition();
+    assert_eq!((reopened.log_start_offset(), reopened.high_watermark()), (6, 7));
+}
+
+#[test]
+fn the_first_failed_write_is_the_last() {
+    let place = Place::new();
+    let open = place.open();
+    let partition = open.partition();
+    // A file where the folder should be: the segment cannot be created.
+    let folder = layout::partition_folder(&place.folder, ID);
+    fs::create_dir_all(folder.parent().unwrap()).unwrap();
+    fs::write(&folder, b"in the way").unwrap();
+    let failed = append(&partition, batch(1, &[b"x"]));
+    assert!(matches!(failed, Err(AppendError::Storage(StorageError::Poisoned))));
+    fs::remove_file(&folder).unwrap();
+    let again = append(&partition, batch(1, &[b"x"]));
+    assert!(matches!(again, Err(AppendError::Storage(StorageError::Poisoned))));
+    let read = reader::read(&partition, open.partitions.indexes(), 0, 1, true, Patience::Wait);
+    assert!(matches!(read, Err(ReadError::Storage(StorageError::Poisoned))));
+}
+
+#[test]
+fn durability_follows_the_order() {
+    let place = Place::new();
+    let open = place.open();
+    let partition = open.partition();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let appended = append(&partition, batch(1, &[b"x"])).unwrap();
+    assert_eq!(partition.high_watermark(), 1);
+    runtime.block_on(partition.durable(appended.end_offset)).unwrap();
+    assert_eq!(partition.synced_offset(), 1);
+    partition.mark_deleted();
+    let gone = runtime.block_on(partition.durable(2));
+    assert!(matches!(gone, Err(StorageError::Deleted)));
+}
+
+#[test]
+fn a_deleted_topic_leaves_nothing_behind() {
+    let place = Place::new();
+    let open = place.open();
+    let partition = open.partition();
+    fill(&partition, 40);
+    sync_partition(&partition, open.partitions.rocks());
+    let condemned = open.partitions.remove_topic(ID.topic_id).unwrap();
+    assert!(open.partitions.get(&ID).is_none());
+    assert!(condemned.exists() && !layout::topic_folder(&place.folder, ID.topic_id).exists());
+    janitor::sweep_topics(&place.folder, |_| false).unwrap();
+    assert!(!condemned.exists());
+    let mut keys = 0;
+    open.partitions.rocks().scan(&[], |_, _| keys += 1);
+    assert_eq!(keys, 0);
+}
+
+fn metadata(open: &Open, folder: &Path) -> (MetadataLog, Image) {
+    let config = TopicConfig::resolve(&BrokerDefaults::default(), &Default::default());
+    let id = TopicIdPartition { topic_id: metadata_log::TOPIC_ID, partition: 0 };
+    let (partition, _) = open
+        .partitions
+        .open_in(
+            folder.join(layout::METADATA_LOG),
+            id,
+            &Arc::from("__cluster_metadata"),
+            Arc::new(config),
+            metadata_log::LEADER_EPOCH,
+            Durability::Fsync,
+            NOW,
+        )
+        .unwrap();
+    MetadataLog::open(partition, open.partitions.indexes()).unwrap()
+}
+
+fn commit(log: &MetadataLog, image: &mut Image, level: i16) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let record = Record::FeatureLevel { name: format!("f{level}").into(), level };
+    image.revision = runtime.block_on(log.commit(std::slice::from_ref(&record), NOW)).unwrap();
+    image.apply(&record).unwrap();
+}
+
+#[test]
+fn metadata_is_the_newest_snapshot_and_what_follows() {
+    let place = Place::new();
+    let open = place.open();
+    let (log, mut image) = metadata(&open, &place.folder);
+    (1..10).for_each(|level| commit(&log, &mut image, level));
+    log.snapshot(&image, open.partitions.rocks(), NOW).unwrap();
+    assert_eq!(log.partition().log_start_offset(), 9);
+    (10..15).for_each(|level| commit(&log, &mut image, level));
+    drop(log);
+    drop(open);
+    for forget in [false, true] {
+        if forget {
+            place.forget_rocks();
+        }
+        let open = place.open();
+        let (log, again) = metadata(&open, &place.folder);
+        assert_eq!(again, image);
+        assert_eq!(log.partition().high_watermark(), 14);
+    }
+    let open = place.open();
+    let (log, mut again) = metadata(&open, &place.folder);
+    commit(&log, &mut again, 15);
+    log.snapshot(&again, open.partitions.rocks(), NOW).unwrap();
+    let names: Vec<String> = fs::read_dir(place.folder.join(layout::METADATA_LOG))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(names.contains(&"00000000000000000015-0000000001.checkpoint".to_owned()), "{names:?}");
+    assert_eq!(names.iter().filter(|name| name.ends_with(".checkpoint")).count(), 1);
+}
