@@ -55,7 +55,7 @@ fn retain_partition(
             return Ok(Vec::new());
         }
         if count == state.log.segments.len() {
-            state.log.roll();
+            partition.roll(&mut state)?;
         }
         let removed = retention::remove_oldest(&mut state.log, count);
         state.unsynced.retain(|base| !removed.contains(base));

@@ -136,7 +136,7 @@ impl MetadataLog {
             if state.log.end_offset() != end || state.log.active().size == 0 {
                 Vec::new()
             } else {
-                state.log.roll();
+                self.partition.roll(&mut state)?;
                 let closed = state.log.segments.len() - 1;
                 let removed = retention::remove_oldest(&mut state.log, closed);
                 state.unsynced.retain(|base| !removed.contains(base));

@@ -380,6 +380,16 @@ impl Partition {
         Ok(file)
     }
 
+    /// Closes the active segment and starts the next one, on disk too: when the older segments go,
+    /// the empty file is all that tells a restart where the log continues.
+    pub fn roll(&self, state: &mut State) -> std::io::Result<()> {
+        state.log.roll();
+        state.checkpoint_due = true;
+        state.checkpointed_size = 0;
+        self.active_file(state)?;
+        disk::sync_folder(&self.folder)
+    }
+
     /// Opens a segment that is to be read; the active one's handle is shared with the writer.
     pub fn segment_handle(&self, base_offset: Offset) -> std::io::Result<Arc<File>> {
         let mut state = self.state();

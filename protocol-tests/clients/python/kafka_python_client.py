@@ -30,7 +30,9 @@ class Member:
         return {p.partition for p in self.consumer.assignment()}
 
     def poll(self):
-        return got_all(self.consumer.poll(100))
+        # Longer than the library's 100 ms between metadata requests: when a poll times out at the
+        # very moment a rejoin begins, 3.0.12 forgets to take up the assignment it is then given.
+        return got_all(self.consumer.poll(350))
 
     def commit(self, offsets):
         self.consumer.commit(
