@@ -1,8 +1,9 @@
 //! The composition root: builds every part in order, opens the doors last, and takes everything
 //! down in the reverse order. The only place that knows all parts.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::config::NodeConfig;
 use crate::config::dynamic::TopicConfig;
-use crate::config::node::{CongestionControl, Durability as ConfiguredDurability};
+use crate::config::node::{CongestionControl, Durability as ConfiguredDurability, Network};
 use crate::coordinator::control::{Control, topic_config};
 use crate::coordinator::fetch::FetchSessions;
 use crate::coordinator::groups::GroupCoordinator;
@@ -197,7 +198,7 @@ fn bind(config: &NodeConfig) -> Result<Vec<TcpListener>, Error> {
             .to_socket_addrs()
             .and_then(|mut found| found.next().ok_or(io::ErrorKind::AddrNotAvailable.into()))
             .map_err(|error| Error::Listen(text.clone(), error))?;
-        listener::bind(resolved).map_err(|error| match error.kind() {
+        listener::bind(resolved, &config.network).map_err(|error| match error.kind() {
             io::ErrorKind::AddrInUse => Error::AddressInUse(resolved),
             _ => Error::Listen(text, error),
         })
@@ -212,6 +213,8 @@ fn limits(config: &NodeConfig) -> net::Limits {
         queued_bytes_max: network.queued_request_bytes_max,
         connections_max: network.connections_max as usize,
         connections_per_ip_max: network.connections_per_ip_max as usize,
+        connections_per_ip_overrides: per_ip_overrides(network),
+        send_buffer_bytes: network.send_buffer_bytes,
         idle: network.idle_ms_max.map_or(NEVER, Duration::from_millis),
         congestion_control: match &network.congestion_control {
             CongestionControl::Auto => net::CongestionControl::RenoOnLoopback,
@@ -222,6 +225,20 @@ fn limits(config: &NodeConfig) -> net::Limits {
     }
 }
 
+/// Limits of addresses; host names are looked up once.
+fn per_ip_overrides(network: &Network) -> HashMap<IpAddr, usize> {
+    let mut overrides = HashMap::new();
+    for (host, count) in &network.connections_per_ip_overrides {
+        match (host.as_str(), 0).to_socket_addrs() {
+            Ok(found) => overrides.extend(found.map(|a| (a.ip().to_canonical(), *count as usize))),
+            Err(error) => {
+                tracing::warn!(host, %error, "max.connections.per.ip.overrides names no address");
+            }
+        }
+    }
+    overrides
+}
+
 /// Longer than any broker runs, and short enough for the timer's arithmetic.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
@@ -230,7 +247,9 @@ struct House {
     broker: Arc<Broker>,
     flusher: Flusher,
     metadata: Arc<crate::storage::partition::Partition>,
-    _data_dir: DataDir,
+    /// Partitions that were not closed properly: what they had not synced may be lost.
+    unclean: Vec<TopicIdPartition>,
+    data_dir: DataDir,
 }
 
 impl House {
@@ -253,10 +272,10 @@ impl House {
         let (log, mut image) = open_metadata(&config, &data_dir, &partitions, &clock)?;
         log.abort_unfinished(&mut image, clock.now()).await.map_err(Error::Register)?;
         let metadata = Arc::clone(log.partition());
-        open_partitions(&config, &data_dir, &partitions, &image, &clock)?;
+        let unclean = open_partitions(&config, &data_dir, &partitions, &image, &clock)?;
         let control = Control::new(
             clock.clone(),
-            config.broker_defaults.clone(),
+            &config,
             Arc::clone(&partitions),
             log,
             image,
@@ -282,19 +301,25 @@ impl House {
             bound,
             config,
         });
-        Ok(House { broker, flusher, metadata, _data_dir: data_dir })
+        Ok(House { broker, flusher, metadata, unclean, data_dir })
     }
 
-    /// Writes this broker's registration if it is new or has changed, and opens the groups.
+    /// Writes this broker's registration if it is new or has changed, begins new leader epochs
+    /// after an unclean stop, and opens the groups.
     async fn register(&mut self) -> Result<(), Error> {
         let broker = &self.broker;
-        let record = registration(broker, self._data_dir.directory_id);
+        let record = registration(broker, self.data_dir.directory_id);
         let image = broker.control.image();
         let known = image.broker(record.broker_id).is_some_and(|known| {
             known.end_points == record.end_points && known.rack == record.rack
         });
         if !known {
             let command = Command::RegisterBroker(record);
+            broker.control.execute(command).await.map_err(Error::Register)?;
+        }
+        if !self.unclean.is_empty() {
+            // A new leader epoch lets clients find out where their log ends differently (KIP-320).
+            let command = Command::BumpLeaderEpochs(std::mem::take(&mut self.unclean));
             broker.control.execute(command).await.map_err(Error::Register)?;
         }
         broker.groups.open().await;
@@ -364,6 +389,8 @@ fn open_metadata(
     let mut log_config = TopicConfig::resolve(&config.broker_defaults, &Default::default());
     // Only a snapshot lets go of metadata.
     log_config.cleanup_delete = false;
+    // A command's records must fit a segment, whatever topics have.
+    log_config.segment_bytes = metadata_log::SEGMENT_BYTES;
     let (partition, _) = partitions
         .open_in(
             folder.clone(),
@@ -384,11 +411,12 @@ fn open_partitions(
     partitions: &Partitions,
     image: &Image,
     clock: &Clock,
-) -> Result<(), Error> {
+) -> Result<Vec<TopicIdPartition>, Error> {
     let known = |name: &str| Uuid::parse(name).is_some_and(|id| image.topic_by_id(&id).is_some());
     janitor::sweep_topics(&data_dir.folder, known)
         .map_err(|error| Error::Partition(data_dir.folder.join(layout::TOPICS), error))?;
     let mut scanned_bytes = 0;
+    let mut unclean = Vec::new();
     for topic in image.topics() {
         let topic_config = topic_config(&config.broker_defaults, image, &topic.name);
         for index in 0..topic.partition_count() {
@@ -400,12 +428,15 @@ fn open_partitions(
                     Error::Partition(layout::partition_folder(&data_dir.folder, id), error)
                 })?;
             scanned_bytes += opened.scanned_bytes;
+            if opened.scanned_bytes + opened.cut_bytes > 0 {
+                unclean.push(id);
+            }
         }
     }
     if scanned_bytes > 0 {
         tracing::info!(bytes = scanned_bytes, "read what no checkpoint covered");
     }
-    Ok(())
+    Ok(unclean)
 }
 
 fn registration(broker: &Broker, directory_id: Uuid) -> RegisterBrokerRecord {

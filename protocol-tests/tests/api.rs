@@ -1,6 +1,8 @@
 //! Every API at the wire against the felice binary: each served version, the error codes and the
 //! order of checks. One module per file of `src/api`, and some for what several of them share.
 
+#[path = "api/group_requests.rs"]
+mod group_requests;
 #[path = "api/requests.rs"]
 mod requests;
 
@@ -14,19 +16,37 @@ mod delete_topics;
 mod describe_cluster;
 #[path = "api/describe_configs.rs"]
 mod describe_configs;
+#[path = "api/describe_groups.rs"]
+mod describe_groups;
 #[path = "api/describe_topic_partitions.rs"]
 mod describe_topic_partitions;
 #[path = "api/fetch.rs"]
 mod fetch;
 #[path = "api/fetch_sessions.rs"]
 mod fetch_sessions;
+#[path = "api/find_coordinator.rs"]
+mod find_coordinator;
+#[path = "api/heartbeat.rs"]
+mod heartbeat;
 #[path = "api/init_producer_id.rs"]
 mod init_producer_id;
+#[path = "api/join_group.rs"]
+mod join_group;
+#[path = "api/leave_group.rs"]
+mod leave_group;
+#[path = "api/list_groups.rs"]
+mod list_groups;
 #[path = "api/list_offsets.rs"]
 mod list_offsets;
 #[path = "api/metadata.rs"]
 mod metadata;
+#[path = "api/offset_commit.rs"]
+mod offset_commit;
+#[path = "api/offset_fetch.rs"]
+mod offset_fetch;
 #[path = "api/offset_for_leader_epoch.rs"]
 mod offset_for_leader_epoch;
 #[path = "api/produce.rs"]
 mod produce;
+#[path = "api/sync_group.rs"]
+mod sync_group;

@@ -162,7 +162,7 @@ class Run:
 
     def folder(self, topic):
         """A topic's folder. It is named by the topic's ID, so its records tell which one it is."""
-        mark = b"scratch " if topic == rows.SCRATCH_TOPIC else rows.value(rows.ALL, 0, 0)[:11]
+        mark = b"scratch " if topic == rows.SCRATCH_TOPIC else rows.value(rows.LEADER, 0, 0)[:11]
         if topic not in self.folders:
             for folder in self.broker.topic_folders():
                 for segment in broker_module.segment_files(folder / "0")[:1]:

@@ -69,7 +69,7 @@ async fn delete(cx: &Cx, topics: Vec<TopicRef>) -> Result<Vec<DeletedTopic>, Sto
         };
         let gone = |topic: &DeletedTopic| topic.result.is_ok().then(|| topic.name.clone()).flatten();
         let names: Vec<_> = answers.iter().filter_map(gone).collect();
-        broker.groups.topics_deleted(&names);
+        broker.groups.topics_deleted(&names).await;
         Ok(answers)
     });
     deleted.await.unwrap_or(Err(StorageError::Poisoned))

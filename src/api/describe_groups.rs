@@ -28,15 +28,22 @@ impl Api for DescribeGroups {
 
     async fn handle(cx: Cx, request: DescribeGroupsRequest) -> Reply<DescribeGroupsResponse> {
         let with_operations = cx.version >= 3 && request.include_authorized_operations;
-        let groups = request.groups.into_iter().map(|group_id| {
+        let asked = request.groups.into_iter().map(|group_id| {
             let described = cx.broker.groups.describe(&group_id.0);
-            let group = shape(group_id, described, cx.version);
-            match with_operations && group.error_code == error::NONE {
-                true => group.with_authorized_operations(ALL_OPERATIONS),
-                false => group,
-            }
+            (group_id, described)
         });
-        Reply::Now(DescribeGroupsResponse::default().with_groups(groups.collect()))
+        let asked: Vec<_> = asked.collect();
+        Reply::Later(Box::pin(async move {
+            let mut groups = Vec::with_capacity(asked.len());
+            for (group_id, described) in asked {
+                let group = shape(group_id, described.await, cx.version);
+                groups.push(match with_operations && group.error_code == error::NONE {
+                    true => group.with_authorized_operations(ALL_OPERATIONS),
+                    false => group,
+                });
+            }
+            Some(DescribeGroupsResponse::default().with_groups(groups))
+        }))
     }
 }
 

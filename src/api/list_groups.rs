@@ -23,7 +23,8 @@ impl Api for ListGroups {
     async fn handle(cx: Cx, request: ListGroupsRequest) -> Reply<ListGroupsResponse> {
         let states: Vec<&str> = request.states_filter.iter().map(|state| &**state).collect();
         let types: Vec<&str> = request.types_filter.iter().map(|kind| &**kind).collect();
-        Reply::Now(shape(&cx.broker.groups.list(&states, &types), cx.version))
+        let listed = cx.broker.groups.list(&states, &types);
+        Reply::Later(Box::pin(async move { Some(shape(&listed.await, cx.version)) }))
     }
 }
 

@@ -25,7 +25,7 @@ pub struct NodeConfig {
     pub rack: Option<String>,
     /// Where everything is kept (`log.dirs`, `log.dir`); may be relative and need not exist.
     pub data_dir: PathBuf,
-    /// Threads that serve connections; 0 means one per processor (`worker.threads`).
+    /// Threads that serve connections; 0 means one less than the processors, 1 to 8 (`worker.threads`).
     pub worker_threads: u32,
     /// Where clients connect; at least one.
     pub listeners: Vec<Listener>,
@@ -41,7 +41,7 @@ pub struct NodeConfig {
     pub groups: Groups,
     /// Committed offsets.
     pub offsets: Offsets,
-    /// Idempotent and transactional producers.
+    /// Idempotent producers.
     pub producers: Producers,
     /// Everything that was set, by key: the defaults of topics, and what DescribeConfigs shows as
     /// set.
@@ -179,17 +179,13 @@ pub struct Offsets {
     pub topic_segment_bytes: u32,
 }
 
-/// Idempotent and transactional producers.
+/// Idempotent producers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Producers {
     /// Silence after which a partition forgets a producer (`producer.id.expiration.ms`).
     pub id_expiration_ms: i64,
     /// Time between two looks for silent ones (`producer.id.expiration.check.interval.ms`).
     pub id_expiration_check_interval_ms: u64,
-    /// Longest transaction timeout (`transaction.max.timeout.ms`).
-    pub transaction_timeout_ms_max: i32,
-    /// Silence after which a transactional id is forgotten (`transactional.id.expiration.ms`).
-    pub transactional_id_expiration_ms: i64,
 }
 
 impl NodeConfig {
@@ -417,8 +413,6 @@ fn producers(settings: &Settings) -> Producers {
     Producers {
         id_expiration_ms: settings.number("producer.id.expiration.ms"),
         id_expiration_check_interval_ms: time(settings, "producer.id.expiration.check.interval.ms"),
-        transaction_timeout_ms_max: int(settings, "transaction.max.timeout.ms"),
-        transactional_id_expiration_ms: settings.number("transactional.id.expiration.ms"),
     }
 }
 

@@ -8,15 +8,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
 
 use crate::clock::Clock;
+use crate::config::NodeConfig;
 use crate::config::dynamic::{self, BrokerDefaults, TopicConfig};
+use crate::kernel::meta::image::Configs;
 use crate::kernel::meta::{self, Command, Image, Outcome, Record, Resource, ResourceKind};
 use crate::kernel::types::TopicIdPartition;
 use crate::storage::error::StorageError;
 use crate::storage::metadata_log::MetadataLog;
 use crate::storage::partitions::Partitions;
 
-/// Bytes of metadata log behind the newest snapshot that make another one worth writing.
-const SNAPSHOT_BYTES: u64 = 1024 * 1024;
 /// Records above which a command is framed as a transaction: one batch holds fewer.
 const ATOMIC_RECORDS_MAX: usize = 5_000;
 
@@ -29,6 +29,8 @@ pub struct Control {
 struct Shared {
     clock: Clock,
     defaults: BrokerDefaults,
+    /// Bytes of metadata log behind the newest snapshot that make another one worth writing.
+    snapshot_after_bytes: u64,
     partitions: Arc<Partitions>,
     image: RwLock<Arc<Image>>,
     log: Mutex<MetadataLog>,
@@ -38,14 +40,17 @@ impl Control {
     /// Takes over the metadata log and the image folded from it.
     pub fn new(
         clock: Clock,
-        defaults: BrokerDefaults,
+        config: &NodeConfig,
         partitions: Arc<Partitions>,
         log: MetadataLog,
         image: Image,
     ) -> Control {
+        let defaults = config.broker_defaults.clone();
+        let snapshot_after_bytes = config.topics.snapshot_after_bytes;
         let image = RwLock::new(Arc::new(image));
         let log = Mutex::new(log);
-        Control { shared: Arc::new(Shared { clock, defaults, partitions, image, log }) }
+        let shared = Shared { clock, defaults, snapshot_after_bytes, partitions, image, log };
+        Control { shared: Arc::new(shared) }
     }
 
     /// The metadata as of now.
@@ -80,7 +85,9 @@ impl Shared {
     async fn execute(&self, command: &Command) -> Result<Outcome, StorageError> {
         let log = self.log.lock().await;
         let before = self.image();
-        let mut decision = meta::decide(&before, command, &validate);
+        let mut decision = meta::decide(&before, command, &|kind, configs| {
+            validate(&self.defaults, kind, configs)
+        });
         if decision.records.is_empty() {
             return Ok(decision.outcome);
         }
@@ -97,9 +104,10 @@ impl Shared {
         after.revision = revision;
         let after = Arc::new(after);
         self.create_partitions(&after, &decision.records);
+        self.raise_epochs(&after, &decision.records);
         *self.image.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&after);
         self.remove_topics(&decision.records);
-        if log.is_snapshot_due(SNAPSHOT_BYTES) {
+        if log.is_snapshot_due(self.snapshot_after_bytes) {
             let rocks = Arc::clone(self.partitions.rocks());
             if let Err(error) = tokio::task::block_in_place(|| log.snapshot(&after, &rocks, now)) {
                 tracing::warn!(%error, "no snapshot of the metadata log could be written");
@@ -119,6 +127,18 @@ impl Shared {
             if self.partitions.get(&id).is_none() {
                 let config = topic_config(&self.defaults, image, &topic.name);
                 self.partitions.create(id, &topic.name, config, partition.state.leader_epoch);
+            }
+        }
+    }
+
+    fn raise_epochs(&self, image: &Image, records: &[Record]) {
+        for record in records {
+            let Record::PartitionChange(change) = record else { continue };
+            let id =
+                TopicIdPartition { topic_id: change.topic_id, partition: change.partition_index };
+            if let (Some(partition), Some(state)) = (self.partitions.get(&id), image.partition(&id))
+            {
+                partition.raise_leader_epoch(state.leader_epoch);
             }
         }
     }
@@ -149,11 +169,16 @@ pub fn topic_config(defaults: &BrokerDefaults, image: &Image, topic: &str) -> Ar
     Arc::new(TopicConfig::resolve(defaults, &map))
 }
 
-fn validate(kind: ResourceKind, key: &str, value: &str) -> Result<(), String> {
+fn validate(
+    defaults: &BrokerDefaults,
+    kind: ResourceKind,
+    configs: &Configs,
+) -> Result<(), String> {
     match kind {
         ResourceKind::Topic => {
-            dynamic::validate_topic(key, value).map(drop).map_err(|error| error.to_string())
+            let settings = configs.iter().map(|(key, value)| (&**key, Some(&**value)));
+            dynamic::validate_topic_settings(defaults, settings).map_err(|error| error.to_string())
         }
-        _ => Err(format!("{key} cannot be changed while the broker runs")),
+        _ => Err("the configuration cannot be changed while the broker runs".to_owned()),
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use self::shard::{Shard, Waiting};
@@ -18,7 +18,7 @@ use super::control::Control;
 use crate::clock::Clock;
 use crate::config::NodeConfig;
 use crate::kernel::group::{
-    CommitRequest, Config, Error, Event, FetchedTopics, GroupDescription, GroupListing,
+    CommitRequest, Config, Error, Event, FetchedTopics, GroupDescription, GroupListing, Groups,
     HeartbeatRequest, JoinFailed, JoinRequest, Joined, LeaveResult, LeavingMember, Response,
     SyncRequest, Synced, Ticket,
 };
@@ -33,13 +33,16 @@ pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
 /// How long changes are gathered before the RocksDB view takes them: so much is replayed from the
 /// log after a crash.
-const VIEW_INTERVAL: Duration = Duration::from_secs(1);
+const VIEW_INTERVAL: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 1000 });
 
 /// Longest sleep of the task that waits for deadlines, for clocks that are set.
 const SLEEP_MS_MAX: i64 = 60_000;
 
-/// Largest group record, and half of the smallest segment at most.
+/// Largest group record; of a topic with small segments half a segment.
 const RECORD_BYTES_MAX: usize = 1_000_000;
+
+/// Kafka's lower limit of `segment.bytes`.
+const SEGMENT_BYTES_MIN: u32 = 1024 * 1024;
 
 /// Handle to all groups of this broker. Cheap to clone.
 #[derive(Clone)]
@@ -59,6 +62,10 @@ struct Shared {
     deadline_is_earlier: Notify,
     view_is_behind: AtomicBool,
     view_fell_behind: Notify,
+    /// Held while the view is written: an older value must not land on a newer one.
+    view_writer: tokio::sync::Mutex<()>,
+    /// Turns true when the tasks are to end, between two updates of the view.
+    closing: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -80,7 +87,8 @@ impl GroupCoordinator {
         let topic = TopicSettings {
             partition_count: config.offsets.topic_partitions,
             replication_factor: config.offsets.topic_replication_factor,
-            segment_bytes: config.offsets.topic_segment_bytes,
+            // Smaller than any topic's segments may be, it would keep the topic from being created.
+            segment_bytes: config.offsets.topic_segment_bytes.max(SEGMENT_BYTES_MIN),
         };
         GroupCoordinator {
             shared: Arc::new(Shared {
@@ -94,6 +102,8 @@ impl GroupCoordinator {
                 deadline_is_earlier: Notify::new(),
                 view_is_behind: AtomicBool::new(false),
                 view_fell_behind: Notify::new(),
+                view_writer: tokio::sync::Mutex::default(),
+                closing: watch::Sender::new(false),
                 tasks: Mutex::default(),
             }),
         }
@@ -102,6 +112,7 @@ impl GroupCoordinator {
     /// Loads all groups and starts their deadlines. To be called once, before requests come.
     pub async fn open(&self) {
         self.load_all().await;
+        self.forget_missing_topics();
         let deadlines = tokio::spawn(run_deadlines(Arc::clone(&self.shared)));
         let view = tokio::spawn(run_view(Arc::clone(&self.shared)));
         self.lock_tasks().extend([deadlines, view]);
@@ -109,13 +120,28 @@ impl GroupCoordinator {
 
     /// Stops the deadlines and brings the view up to date, so that the next start replays nothing.
     pub async fn close(&self) {
+        // An update of the view that was cut short would lose what it had taken from the shards,
+        // and the next one would step over it.
+        self.shared.closing.send_replace(true);
         let tasks = std::mem::take(&mut *self.lock_tasks());
         for task in tasks {
-            task.abort();
-            // An aborted task says so; there is nothing to do about it.
+            // A task that failed says so; there is nothing to do about it.
             let _ = task.await;
         }
         self.shared.update_view().await;
+    }
+
+    /// Forgets the offsets of topics that are gone: a crash may have come between the end of a
+    /// topic and that of its offsets, and a new topic of that name must not inherit them.
+    fn forget_missing_topics(&self) {
+        let image = self.shared.control.image();
+        for shard in self.shared.all_shards() {
+            let mut topics = shard.look(Groups::topics_with_offsets);
+            topics.retain(|topic| image.topic(topic).is_none());
+            if !topics.is_empty() {
+                self.shared.step(&shard, Event::TopicsDeleted(topics));
+            }
+        }
     }
 
     fn lock_tasks(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
@@ -284,20 +310,43 @@ impl GroupCoordinator {
         async move { read?.settled().await }
     }
 
-    /// A group, `None` if it does not exist.
-    pub fn describe(&self, group_id: &str) -> Result<Option<GroupDescription>, Error> {
-        let shard = self.shared.shard_of(group_id)?;
-        Ok(shard.look(|groups| groups.describe(group_id)))
+    /// A group, `None` if it does not exist. What it shows is durable.
+    pub fn describe(
+        &self,
+        group_id: &str,
+    ) -> impl Future<Output = Result<Option<GroupDescription>, Error>> + Send + use<> {
+        let read =
+            self.shared.shard_of(group_id).map(|shard| shard.read(|g| g.describe(group_id)));
+        async move { read?.settled().await }
     }
 
-    /// All groups in one of the states and of one of the types.
-    pub fn list(&self, states: &[&str], types: &[&str]) -> Vec<GroupListing> {
+    /// All groups in one of the states and of one of the types. What it shows is durable; groups
+    /// of a partition that is offline are left out.
+    pub fn list(
+        &self,
+        states: &[&str],
+        types: &[&str],
+    ) -> impl Future<Output = Vec<GroupListing>> + Send + use<> {
         let shards = self.shared.all_shards();
-        shards.iter().flat_map(|shard| shard.look(|groups| groups.list(states, types))).collect()
+        let read: Vec<_> =
+            shards.iter().map(|shard| shard.read(|groups| groups.list(states, types))).collect();
+        async move {
+            let mut all = Vec::new();
+            for listings in read {
+                // An empty list tells nothing that could be lost.
+                if !listings.value().is_empty() {
+                    all.extend(listings.settled().await.unwrap_or_default());
+                }
+            }
+            all
+        }
     }
 
-    /// Topics are gone; their committed offsets go too.
-    pub fn topics_deleted(&self, topics: &[Arc<str>]) {
+    /// Topics are gone; their committed offsets go too. With the offsets topic go all groups.
+    pub async fn topics_deleted(&self, topics: &[Arc<str>]) {
+        if topics.iter().any(|name| **name == *OFFSETS_TOPIC) {
+            self.shared.drop_old_shards().await;
+        }
         for shard in self.shared.all_shards() {
             self.shared.step(&shard, Event::TopicsDeleted(topics.to_vec()));
         }
@@ -333,7 +382,7 @@ fn kernel_config(config: &NodeConfig) -> Config {
         offset_metadata_max: offsets.metadata_bytes_max,
         offsets_retention_ms: offsets.retention_ms,
         offsets_retention_check_interval_ms: i64::try_from(interval_ms).unwrap_or(i64::MAX),
-        record_bytes_max: RECORD_BYTES_MAX.min(offsets.topic_segment_bytes as usize / 2),
+        record_bytes_max: RECORD_BYTES_MAX,
         ..Config::default()
     }
 }
@@ -406,8 +455,26 @@ impl Shared {
         earliest
     }
 
+    /// Lets go of the groups of an offsets topic that was deleted, and of their view. Those who
+    /// wait are sent away, to found their groups again in a new topic.
+    async fn drop_old_shards(&self) {
+        let current = self.offsets_topic().map(|(id, _)| id);
+        let old: Vec<Arc<Shard>> = {
+            let mut shards = self.shards.write().unwrap_or_else(PoisonError::into_inner);
+            shards.extract_if(|id, _| Some(id.topic_id) != current).map(|(_, s)| s).collect()
+        };
+        let mut changes = Changes::default();
+        for shard in &old {
+            self.step(shard, Event::Unload);
+            shard.forget_view(&mut changes);
+        }
+        let _writer = self.view_writer.lock().await;
+        self.commit_view(changes).await;
+    }
+
     /// Brings the RocksDB view up to what is durable in the log.
     async fn update_view(&self) {
+        let _writer = self.view_writer.lock().await;
         self.view_is_behind.store(false, Ordering::Release);
         let mut changes = Changes::default();
         let mut has_any = false;
@@ -415,36 +482,52 @@ impl Shared {
             has_any |= shard.add_durable_changes(&mut changes).await;
         }
         if has_any {
-            let rocks = Arc::clone(self.partitions.rocks());
-            let committed = tokio::task::spawn_blocking(move || rocks.commit(changes));
-            if committed.await.is_err() {
-                tracing::error!("the view of the groups could not be written");
-            }
+            self.commit_view(changes).await;
+        }
+    }
+
+    async fn commit_view(&self, changes: Changes) {
+        let rocks = Arc::clone(self.partitions.rocks());
+        let committed = tokio::task::spawn_blocking(move || rocks.commit(changes));
+        if committed.await.is_err() {
+            tracing::error!("the view of the groups could not be written");
         }
     }
 }
 
 async fn run_deadlines(shared: Arc<Shared>) {
+    let mut closing = shared.closing.subscribe();
     loop {
         let earliest = shared.tick();
         let delay_ms = earliest.saturating_sub(shared.clock.now()).clamp(0, SLEEP_MS_MAX);
         let delay = Duration::from_millis(delay_ms.unsigned_abs());
-        if earliest == i64::MAX {
-            shared.deadline_is_earlier.notified().await;
-        } else {
-            // Cancel-safe: `Notify` keeps a permit that was not taken, a sleep has no effects.
-            tokio::select! {
-                () = tokio::time::sleep(delay) => {}
-                () = shared.deadline_is_earlier.notified() => {}
-            }
+        // Cancel-safe: `Notify` keeps a permit that was not taken, the others have no effects.
+        tokio::select! {
+            () = closed(&mut closing) => return,
+            () = tokio::time::sleep(delay), if earliest < i64::MAX => {}
+            () = shared.deadline_is_earlier.notified() => {}
         }
     }
 }
 
+/// Completes when the coordinator closes.
+async fn closed(closing: &mut watch::Receiver<bool>) {
+    // The sender lives as long as the tasks do.
+    let _ = closing.wait_for(|closing| *closing).await;
+}
+
 async fn run_view(shared: Arc<Shared>) {
+    let mut closing = shared.closing.subscribe();
     loop {
-        shared.view_fell_behind.notified().await;
-        tokio::time::sleep(VIEW_INTERVAL).await;
+        // Cancel-safe: the arms only wait, and `Notify` keeps a permit that was not taken.
+        tokio::select! {
+            () = closed(&mut closing) => return,
+            () = shared.view_fell_behind.notified() => {}
+        }
+        tokio::select! {
+            () = closed(&mut closing) => return,
+            () = tokio::time::sleep(VIEW_INTERVAL) => {}
+        }
         shared.update_view().await;
     }
 }
@@ -458,17 +541,4 @@ fn partition_of(group_id: &str, count: i32) -> PartitionIndex {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::partition_of;
-
-    #[test]
-    fn groups_go_where_kafka_puts_them() {
-        // Java: "".hashCode() = 0, "test".hashCode() = 3556498, "connect-cluster" negative,
-        // "polygenelubricants".hashCode() = Integer.MIN_VALUE.
-        assert_eq!(partition_of("", 50), 0);
-        assert_eq!(partition_of("test", 50), 3_556_498 % 50);
-        assert_eq!(partition_of("polygenelubricants", 50), 0);
-        assert_eq!(partition_of("f\u{fc}r", 50), ((102 * 31 + 252) * 31 + 114) % 50);
-        assert!((0..50).contains(&partition_of("connect-cluster", 50)));
-    }
-}
+mod tests;

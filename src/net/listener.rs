@@ -6,28 +6,31 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::{CongestionControl, Net, connection, stopped};
 use crate::api;
 use crate::broker::Broker;
+use crate::config::node::Network;
 use crate::storage::append::Drain;
 
-/// Connections the operating system keeps for us before they are accepted.
-const BACKLOG: i32 = 1024;
 /// How long running requests may take to finish when the broker stops.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
 /// Binds an address. Port 0 picks a free one.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub fn bind(address: SocketAddr, network: &Network) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart must not wait for connections of the old process to time out.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    if let Some(bytes) = network.receive_buffer_bytes {
+        // Connections inherit it; set later it could not widen their windows any more.
+        socket.set_recv_buffer_size(bytes)?;
+    }
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(i32::try_from(network.listen_backlog).unwrap_or(i32::MAX))?;
     TcpListener::from_std(socket.into())
 }
 
@@ -96,6 +99,11 @@ fn admit(
 fn prepare(stream: &TcpStream, peer: SocketAddr, net: &Net) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY cannot be set");
+    }
+    if let Some(bytes) = net.limits.send_buffer_bytes
+        && let Err(error) = SockRef::from(stream).set_send_buffer_size(bytes)
+    {
+        tracing::debug!(%peer, %error, "the send buffer cannot be set");
     }
     let name = match &net.limits.congestion_control {
         _ if !peer.ip().to_canonical().is_loopback() => None,

@@ -27,6 +27,10 @@ pub struct Limits {
     pub connections_max: usize,
     /// `max.connections.per.ip`.
     pub connections_per_ip_max: usize,
+    /// `max.connections.per.ip.overrides`, by canonical address.
+    pub connections_per_ip_overrides: HashMap<IpAddr, usize>,
+    /// `socket.send.buffer.bytes`; `None` leaves it to the system.
+    pub send_buffer_bytes: Option<usize>,
     /// `connections.max.idle.ms`.
     pub idle: Duration,
     /// `socket.congestion.control`.
@@ -123,11 +127,14 @@ impl Net {
         if self.open_total.load(Ordering::Relaxed) >= self.limits.connections_max {
             return Err("max.connections is reached");
         }
-        let count = open.entry(address).or_insert(0);
-        if *count >= self.limits.connections_per_ip_max {
+        let overrides = &self.limits.connections_per_ip_overrides;
+        let most = overrides.get(&address.to_canonical());
+        let most = most.copied().unwrap_or(self.limits.connections_per_ip_max);
+        let count = open.get(&address).copied().unwrap_or(0);
+        if count >= most {
             return Err("max.connections.per.ip is reached");
         }
-        *count += 1;
+        open.insert(address, count + 1);
         self.open_total.fetch_add(1, Ordering::Relaxed);
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         Ok(Admission { net: Arc::clone(self), address, id })
@@ -170,6 +177,8 @@ mod tests {
             queued_bytes_max: queued,
             connections_max: 3,
             connections_per_ip_max: per_ip,
+            connections_per_ip_overrides: HashMap::from([([127, 0, 0, 9].into(), 1)]),
+            send_buffer_bytes: None,
             idle: Duration::from_secs(1),
             congestion_control: CongestionControl::System,
             guard: guard::Limits::default(),
@@ -187,6 +196,11 @@ mod tests {
         let _third = net.admit(two).unwrap();
         assert!(net.admit(two).is_err());
         drop(first);
+        let own = "::ffff:127.0.0.9".parse().unwrap();
+        let third = net.admit(own).unwrap();
+        drop(_third);
+        assert!(net.admit(own).is_err(), "its own limit is 1");
+        drop(third);
         assert!(net.admit(one).is_ok());
     }
 

@@ -24,6 +24,8 @@ use crate::kernel::types::{Offset, TimestampMs, Uuid};
 
 /// The topic ID Kafka gives the metadata log.
 pub const TOPIC_ID: Uuid = Uuid([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+/// Size of its segments, as in Kafka.
+pub const SEGMENT_BYTES: u32 = 1 << 30;
 /// The leader epoch of a log that has only ever had one writer.
 pub const LEADER_EPOCH: i32 = 1;
 /// Most records in one batch, as in Kafka.

@@ -180,6 +180,11 @@ impl Partition {
         self.leader_epoch.load(Ordering::Acquire)
     }
 
+    /// Follows the metadata to a newer leader epoch.
+    pub fn raise_leader_epoch(&self, epoch: LeaderEpoch) {
+        self.leader_epoch.fetch_max(epoch, Ordering::AcqRel);
+    }
+
     /// Offset after the last record that consumers may read.
     pub fn high_watermark(&self) -> Offset {
         self.high_watermark.load(Ordering::Acquire)

@@ -110,7 +110,7 @@ impl Partitions {
         durability: Durability,
         now: TimestampMs,
     ) -> io::Result<(Arc<Partition>, Opened)> {
-        let limits = self.limits(&config);
+        let limits = self.limits(id, &config);
         let recovered = recover(&folder, id, limits, &self.rocks, now)?;
         let opened =
             Opened { scanned_bytes: recovered.scanned_bytes, cut_bytes: recovered.cut_bytes };
@@ -142,7 +142,7 @@ impl Partitions {
         config: Arc<TopicConfig>,
         leader_epoch: LeaderEpoch,
     ) {
-        let limits = self.limits(&config);
+        let limits = self.limits(id, &config);
         self.insert(Partition::new(Parts {
             id,
             topic: Arc::clone(topic),
@@ -189,11 +189,11 @@ impl Partitions {
         }
     }
 
-    /// Limits of a log under a configuration.
-    pub fn limits(&self, config: &TopicConfig) -> Limits {
+    /// Limits of a partition's log under a configuration.
+    pub fn limits(&self, id: TopicIdPartition, config: &TopicConfig) -> Limits {
         Limits {
             segment_bytes: u64::from(config.segment_bytes),
-            segment_ms: config.segment_ms,
+            segment_ms: config.segment_ms - jitter_ms(id, config),
             segment_index_bytes: u64::from(config.segment_index_bytes),
             index_interval_bytes: u64::from(config.index_interval_bytes),
             retention_ms: config.retention_ms,
@@ -201,4 +201,15 @@ impl Partitions {
             delete: config.cleanup_delete,
         }
     }
+}
+
+/// How much earlier than `segment.ms` a partition rolls: up to `segment.jitter.ms`, by an arbitrary
+/// share that stays the same, so that partitions do not roll together.
+fn jitter_ms(id: TopicIdPartition, config: &TopicConfig) -> i64 {
+    let most = config.segment_jitter_ms.clamp(0, config.segment_ms);
+    let seed = id.topic_id.0.iter().chain(&id.partition.to_be_bytes()).fold(0u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+    });
+    // The high half, times the range, over 2^32: at most `most`.
+    i64::try_from((u128::from(seed >> 32) * most.unsigned_abs() as u128) >> 32).unwrap_or(0)
 }

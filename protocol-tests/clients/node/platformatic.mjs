@@ -17,7 +17,7 @@ function receive(mailbox) {
 }
 
 await run('platformatic', async bootstrap => {
-  const common = { clientId: 'clients', bootstrapBrokers: [bootstrap], metadataMaxAge: 0 }
+  const common = { clientId: 'clients', bootstrapBrokers: [bootstrap] }
   const admin = new Admin(common)
   const producer = new Producer(common)
   const failed = error => {

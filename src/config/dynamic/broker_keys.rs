@@ -24,7 +24,7 @@ pub(super) const PARTS: &[(&str, &[Key])] = &[
     ("The log", super::log_keys::LOG),
     ("Fetch", FETCH),
     ("Consumer groups and offsets", GROUPS),
-    ("Producers and transactions", PRODUCERS),
+    ("Producers", PRODUCERS),
 ];
 
 const NODE: &[Key] = &[
@@ -73,7 +73,8 @@ const NODE: &[Key] = &[
         Int,
         Some("0"),
         Between(0, 1024),
-        "Threads that serve connections; 0 means one per processor.",
+        "Threads that serve connections; 0 means one less than there are processors, at least 1 \
+         and at most 8.",
     )
     .own(),
 ];
@@ -110,9 +111,9 @@ const NETWORK: &[Key] = &[
     broker(
         "socket.listen.backlog.size",
         Int,
-        Some("50"),
+        Some("1024"),
         Min(1),
-        "Connections that may wait to be accepted.",
+        "Connections that may wait to be accepted. Kafka's default is 50.",
     ),
     broker(
         "socket.send.buffer.bytes",
@@ -333,18 +334,4 @@ const PRODUCERS: &[Key] = &[
         "Milliseconds between two looks for such producers.",
     )
     .hidden(),
-    broker(
-        "transaction.max.timeout.ms",
-        Int,
-        Some("900000"),
-        Min(1),
-        "Longest transaction timeout that a producer may ask for.",
-    ),
-    broker(
-        "transactional.id.expiration.ms",
-        Int,
-        Some("604800000"),
-        Min(1),
-        "Milliseconds after which a transactional id that nobody uses is forgotten.",
-    ),
 ];

@@ -164,6 +164,10 @@ fn family_synonyms(family: &[&'static str], broker: &BrokerDefaults) -> Vec<Syno
     if synonyms.is_empty() && only_weaker_default {
         return synonyms;
     }
+    // In Kafka node.id has no default that a setting could hide.
+    if !synonyms.is_empty() && family == ["node.id"] {
+        return synonyms;
+    }
     for key in keys() {
         if let Some(default) = key.default {
             let value = shown(key, default.to_owned());

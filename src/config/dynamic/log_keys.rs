@@ -113,9 +113,9 @@ pub(super) const LOG: &[Key] = &[
         List,
         Some("delete"),
         ListOf(&["compact", "delete"]),
-        "What happens to old data: \"delete\" drops segments past the retention limits, \
-         \"compact\" keeps the last record of each key, both do both, empty keeps \
-         everything.",
+        "What happens to old data: \"delete\" drops segments past the retention limits, empty \
+         keeps everything. \"compact\" asks for keys; records are not yet compacted, all \
+         are kept.",
     )
     .dynamic(),
     broker(
@@ -135,31 +135,6 @@ pub(super) const LOG: &[Key] = &[
          less and the index larger.",
     )
     .dynamic(),
-    broker(
-        "log.flush.interval.messages",
-        Long,
-        Some("9223372036854775807"),
-        Min(1),
-        "Records after which a partition is forced to the disk, whether a producer asked \
-         for it or not.",
-    )
-    .dynamic(),
-    broker(
-        "log.flush.interval.ms",
-        Long,
-        None,
-        Min(0),
-        "Milliseconds after which a partition is forced to the disk. Wins over \
-         log.flush.scheduler.interval.ms.",
-    )
-    .dynamic(),
-    broker(
-        "log.flush.scheduler.interval.ms",
-        Long,
-        Some("9223372036854775807"),
-        Min(1),
-        "The default of log.flush.interval.ms.",
-    ),
     broker(
         "message.max.bytes",
         Int,
@@ -195,6 +170,15 @@ pub(super) const LOG: &[Key] = &[
     )
     .dynamic(),
     broker(
+        "log.index.size.max.bytes",
+        Int,
+        Some("10485760"),
+        Min(4),
+        "Bounds the index of a segment, at 8 bytes for each entry: a new segment is begun when it \
+         is full.",
+    )
+    .dynamic(),
+    broker(
         "compression.type",
         String,
         Some("producer"),
@@ -226,46 +210,6 @@ pub(super) const LOG: &[Key] = &[
         Some("3"),
         Between(-131_072, 22),
         "Level for batches that the broker itself compresses with zstd.",
-    )
-    .dynamic(),
-    broker(
-        "min.insync.replicas",
-        Int,
-        Some("1"),
-        Min(1),
-        "In-sync replicas that acks=all needs; capped by the replicas that the topic has.",
-    )
-    .dynamic(),
-    broker(
-        "log.cleaner.min.cleanable.ratio",
-        Double,
-        Some("0.5"),
-        Between(0, 1),
-        "Share of a compacted log that must be uncompacted before it is worth compacting.",
-    )
-    .dynamic(),
-    broker(
-        "log.cleaner.min.compaction.lag.ms",
-        Long,
-        Some("0"),
-        Min(0),
-        "Milliseconds for which a record is safe from compaction.",
-    )
-    .dynamic(),
-    broker(
-        "log.cleaner.max.compaction.lag.ms",
-        Long,
-        Some("9223372036854775807"),
-        Min(1),
-        "Milliseconds after which a record must have been considered for compaction.",
-    )
-    .dynamic(),
-    broker(
-        "log.cleaner.delete.retention.ms",
-        Long,
-        Some("86400000"),
-        Min(0),
-        "Milliseconds for which the tombstones of a compacted topic stay readable.",
     )
     .dynamic(),
 ];

@@ -13,6 +13,7 @@ const OTHER_DEFAULTS: &[&str] = &[
     "log.dir",
     "node.id",
     "queued.max.request.bytes",
+    "socket.listen.backlog.size",
     "socket.receive.buffer.bytes",
     "socket.send.buffer.bytes",
 ];
@@ -312,6 +313,7 @@ fn the_broker_is_described_as_kafka_does() {
         ("log.retention.hours", "24"),
         ("ssl.keystore.password", "secret"),
         ("num.io.threads", "many"),
+        ("node.id", "7"),
     ];
     let dynamic = broker(&set)
         .with_dynamic(map(&[("message.max.bytes", "5")]), map(&[("message.max.bytes", "6")]));
@@ -331,6 +333,7 @@ fn the_broker_is_described_as_kafka_does() {
             "6@2: message.max.bytes=6@2; message.max.bytes=5@3; message.max.bytes=1048588@5",
         ),
         ("durability", "fsync@5: durability=fsync@5"),
+        ("node.id", "7@4: node.id=7@4"),
     ] {
         assert_eq!(told(&all, name), expected);
     }

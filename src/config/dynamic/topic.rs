@@ -116,9 +116,9 @@ pub struct TopicConfig {
     pub delete_retention_ms: i64,
     /// Wait before a dropped segment's file is removed.
     pub file_delete_delay_ms: i64,
-    /// Records between two forced syncs, at least 1; `i64::MAX` means none.
+    /// Records between two forced syncs. Carried for completeness, without effect.
     pub flush_messages: i64,
-    /// Time between two forced syncs; `i64::MAX` means none.
+    /// Time between two forced syncs. Carried for completeness, without effect.
     pub flush_ms: i64,
     /// Bytes of log between two entries of the offset index.
     pub index_interval_bytes: u32,
@@ -146,7 +146,7 @@ pub struct TopicConfig {
     pub retention_ms: Option<i64>,
     /// Size at which a segment is full, at least 1: `internal.segment.bytes` wins where it is set.
     pub segment_bytes: u32,
-    /// Size of an index file in Kafka. Carried for completeness, without effect.
+    /// Bytes of a segment's index, at 8 for each entry, at which the segment is full.
     pub segment_index_bytes: u32,
     /// Upper limit of the random time by which `segment_ms` is shortened.
     pub segment_jitter_ms: i64,

@@ -22,9 +22,9 @@ pub(super) const KEYS: &[Key] = &[
         List,
         Some("delete"),
         ListOf(&["compact", "delete"]),
-        "What happens to old data: \"delete\" drops segments past the retention limits, \
-         \"compact\" keeps the last record of each key, both do both, empty keeps \
-         everything.",
+        "What happens to old data: \"delete\" drops segments past the retention limits, empty \
+         keeps everything. \"compact\" asks for keys; records are not yet compacted, all \
+         are kept.",
     )
     .with_synonyms(&[("log.cleanup.policy", 1)]),
     topic(
@@ -68,7 +68,8 @@ pub(super) const KEYS: &[Key] = &[
         Min(0),
         "Milliseconds for which the tombstones of a compacted topic stay readable.",
     )
-    .with_synonyms(&[("log.cleaner.delete.retention.ms", 1)]),
+    .with_synonyms(&[("log.cleaner.delete.retention.ms", 1)])
+    .no_effect(Reason::Later),
     topic(
         "file.delete.delay.ms",
         Long,
@@ -85,7 +86,8 @@ pub(super) const KEYS: &[Key] = &[
         "Records after which a partition is forced to the disk, whether a producer asked \
          for it or not.",
     )
-    .with_synonyms(&[("log.flush.interval.messages", 1)]),
+    .with_synonyms(&[("log.flush.interval.messages", 1)])
+    .no_effect(Reason::Later),
     topic(
         "flush.ms",
         Long,
@@ -94,7 +96,8 @@ pub(super) const KEYS: &[Key] = &[
         "Milliseconds after which a partition is forced to the disk, whether a producer \
          asked for it or not.",
     )
-    .with_synonyms(&[("log.flush.interval.ms", 1), ("log.flush.scheduler.interval.ms", 1)]),
+    .with_synonyms(&[("log.flush.interval.ms", 1), ("log.flush.scheduler.interval.ms", 1)])
+    .no_effect(Reason::Later),
     topic(
         "follower.replication.throttled.replicas",
         List,
@@ -154,7 +157,8 @@ pub(super) const KEYS: &[Key] = &[
         Min(1),
         "Milliseconds after which a record must have been considered for compaction.",
     )
-    .with_synonyms(&[("log.cleaner.max.compaction.lag.ms", 1)]),
+    .with_synonyms(&[("log.cleaner.max.compaction.lag.ms", 1)])
+    .no_effect(Reason::Later),
     topic(
         "max.message.bytes",
         Int,
@@ -196,7 +200,8 @@ pub(super) const KEYS: &[Key] = &[
         Between(0, 1),
         "Share of a compacted log that must be uncompacted before it is worth compacting.",
     )
-    .with_synonyms(&[("log.cleaner.min.cleanable.ratio", 1)]),
+    .with_synonyms(&[("log.cleaner.min.cleanable.ratio", 1)])
+    .no_effect(Reason::Later),
     topic(
         "min.compaction.lag.ms",
         Long,
@@ -204,7 +209,8 @@ pub(super) const KEYS: &[Key] = &[
         Min(0),
         "Milliseconds for which a record is safe from compaction.",
     )
-    .with_synonyms(&[("log.cleaner.min.compaction.lag.ms", 1)]),
+    .with_synonyms(&[("log.cleaner.min.compaction.lag.ms", 1)])
+    .no_effect(Reason::Later),
     topic(
         "min.insync.replicas",
         Int,
@@ -212,7 +218,8 @@ pub(super) const KEYS: &[Key] = &[
         Min(1),
         "In-sync replicas that acks=all needs; capped by the replicas that the topic has.",
     )
-    .with_synonyms(&[("min.insync.replicas", 1)]),
+    .with_synonyms(&[("min.insync.replicas", 1)])
+    .no_effect(Reason::Cluster),
     topic(
         "preallocate",
         Boolean,
@@ -281,11 +288,10 @@ pub(super) const KEYS: &[Key] = &[
         Int,
         Some("10485760"),
         Min(4),
-        "Size of an index file in Kafka. Felice's indexes are no files and grow with \
-         their segment.",
+        "Bounds the index of a segment, at 8 bytes for each entry: a new segment is begun when it \
+         is full.",
     )
-    .with_synonyms(&[("log.index.size.max.bytes", 1)])
-    .no_effect(Reason::Internals),
+    .with_synonyms(&[("log.index.size.max.bytes", 1)]),
     topic(
         "segment.jitter.ms",
         Long,

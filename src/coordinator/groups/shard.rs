@@ -14,7 +14,7 @@ use crate::kernel::group::{Config, Effect, Error, Event, Groups, Response, Ticke
 use crate::kernel::records::read_records;
 use crate::kernel::types::{Offset, TimestampMs};
 use crate::storage::append::Prepared;
-use crate::storage::error::ReadError;
+use crate::storage::error::{ReadError, StorageError};
 use crate::storage::partition::Partition;
 use crate::storage::partitions::Partitions;
 use crate::storage::reader;
@@ -38,6 +38,8 @@ struct State {
     next_ticket: Ticket,
     /// End of the last batch: what must be durable before any answer leaves.
     end_offset: Offset,
+    /// Size at which a batch is full; with one more record it still fits a segment.
+    batch_bytes: usize,
     /// Newest value of each key that the view does not have yet.
     changes: HashMap<Bytes, Option<Bytes>>,
 }
@@ -56,6 +58,10 @@ pub(super) struct Settling<T> {
 }
 
 impl<T> Settling<T> {
+    pub(super) fn value(&self) -> &T {
+        &self.value
+    }
+
     pub(super) async fn settled(self) -> Result<T, Error> {
         match self.partition.durable(self.end_offset).await {
             Ok(()) => Ok(self.value),
@@ -98,7 +104,14 @@ impl Shard {
         partitions: &Partitions,
         config: Config,
     ) -> Result<Shard, ReadError> {
+        let segment_bytes = partition.config().segment_bytes as usize;
+        let config = Config {
+            // A record must fit a segment of the topic as it was created, with room for a batch.
+            record_bytes_max: config.record_bytes_max.min(segment_bytes / 2),
+            ..config
+        };
         let mut state = State {
+            batch_bytes: BATCH_BYTES.min(segment_bytes / 4),
             groups: Groups::new(config.clone()),
             waiting: HashMap::new(),
             next_ticket: 0,
@@ -167,8 +180,10 @@ impl Shard {
             }
         }
         if let Err(error) = state.append(&self.partition, records, now) {
-            tracing::error!(partition = self.partition.id.partition, %error,
-                "groups cannot be stored: they are unavailable until the broker is restarted");
+            if !matches!(self.partition.check_online(), Err(StorageError::Deleted)) {
+                tracing::error!(partition = self.partition.id.partition, %error,
+                    "groups cannot be stored: they are unavailable until the broker is restarted");
+            }
             state.groups.step(now, Event::Unload, &mut Vec::new());
             // Everybody who waits sees that nobody will answer.
             state.waiting.clear();
@@ -199,6 +214,13 @@ impl Shard {
     /// Asks the groups something.
     pub(super) fn look<T>(&self, ask: impl FnOnce(&Groups) -> T) -> T {
         ask(&self.lock().groups)
+    }
+
+    /// Removes the view of a partition that is gone with its topic.
+    pub(super) fn forget_view(&self, changes: &mut Changes) {
+        let prefix = group_record::prefix(self.partition.id);
+        changes.delete(&group_record::applied_key(self.partition.id));
+        changes.delete_range(&prefix, &prefix_end(&prefix));
     }
 
     /// Adds what the view does not have, once it is durable: the view must never be ahead of the
@@ -238,7 +260,7 @@ impl State {
         let mut builder = BatchBuilder::new();
         for record in &records {
             builder.append(now, Some(&record.key), record.value.as_deref(), &[]);
-            if builder.total_size() >= BATCH_BYTES {
+            if builder.total_size() >= self.batch_bytes {
                 batches.push(prepare(std::mem::take(&mut builder))?);
             }
         }

@@ -21,6 +21,10 @@ impl CommittedOffsets {
         self.topics.is_empty()
     }
 
+    pub(super) fn topics(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.topics.keys()
+    }
+
     pub(super) fn insert(
         &mut self,
         topic: Arc<str>,

@@ -1,5 +1,6 @@
 //! Questions about groups. They change nothing.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -46,6 +47,12 @@ impl Groups {
             .filter(|listing| matches(states, listing.state.name()))
             .filter(|listing| matches(types, listing.group_type.name()))
             .collect()
+    }
+
+    /// Names of the topics that any group has committed offsets of, in ascending order.
+    pub fn topics_with_offsets(&self) -> Vec<Arc<str>> {
+        let names = self.groups.values().flat_map(|group| group.offsets.topics());
+        names.cloned().collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// How many groups there are.

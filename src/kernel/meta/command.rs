@@ -243,8 +243,9 @@ pub struct ProducerIdBlock {
     pub count: i64,
 }
 
-/// Judges one configuration of a kind of resource; the text says what is wrong with it.
-pub type ValidateConfig<'a> = dyn Fn(ResourceKind, &str, &str) -> Result<(), String> + 'a;
+/// Judges all configurations that a resource of a kind would have, by key; the text says what is
+/// wrong with them.
+pub type ValidateConfig<'a> = dyn Fn(ResourceKind, &super::image::Configs) -> Result<(), String> + 'a;
 
 /// Decides what a command does to an image.
 pub fn decide(image: &Image, command: &Command, validate_config: &ValidateConfig) -> Decision {

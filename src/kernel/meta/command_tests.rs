@@ -14,12 +14,15 @@ fn id(byte: u8) -> Uuid {
 }
 
 /// Knows the keys `retention.ms`, a number, and `cleanup.policy`.
-fn validate(kind: ResourceKind, key: &str, value: &str) -> Result<(), String> {
-    match key {
-        "cleanup.policy" if kind == ResourceKind::Topic => Ok(()),
-        "retention.ms" if value.parse::<i64>().is_ok() => Ok(()),
-        _ => Err(format!("bad config {key}")),
+fn validate(kind: ResourceKind, configs: &Configs) -> Result<(), String> {
+    for (key, value) in configs {
+        match &**key {
+            "cleanup.policy" if kind == ResourceKind::Topic => {}
+            "retention.ms" if value.parse::<i64>().is_ok() => {}
+            _ => return Err(format!("bad config {key}")),
+        }
     }
+    Ok(())
 }
 
 fn broker(broker_id: i32) -> Record {

@@ -49,10 +49,12 @@ fn judge(
     check_resource(image, resource)?;
     let mut latest: HashMap<&str, Option<&Arc<str>>> = HashMap::new();
     let mut records = Vec::new();
+    let mut after = image.configs(resource).map(|configs| (**configs).clone()).unwrap_or_default();
     for (key, value) in changes {
-        if let Some(value) = value {
-            validate(resource.kind, key, value).map_err(Error::InvalidConfig)?;
-        }
+        match value {
+            Some(value) => after.insert(Arc::clone(key), Arc::clone(value)),
+            None => after.remove(*key),
+        };
         let before = match latest.insert(key, *value) {
             Some(earlier) => earlier,
             None => image.config(resource, key),
@@ -66,6 +68,10 @@ fn judge(
                 value: value.cloned(),
             }));
         }
+    }
+    // What is only taken away goes, whatever is left.
+    if changes.iter().any(|(_, value)| value.is_some()) {
+        validate(resource.kind, &after).map_err(Error::InvalidConfig)?;
     }
     Ok(records)
 }

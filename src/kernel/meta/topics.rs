@@ -163,9 +163,9 @@ fn check_configs(topic: &NewTopic, validate: &ValidateConfig) -> Result<Configs,
             let text = format!("Null value not supported for topic configs: {key}");
             return Err(Error::InvalidConfig(text));
         };
-        validate(ResourceKind::Topic, key, value).map_err(Error::InvalidConfig)?;
         configs.insert(key.clone(), value.clone());
     }
+    validate(ResourceKind::Topic, &configs).map_err(Error::InvalidConfig)?;
     Ok(configs)
 }
 

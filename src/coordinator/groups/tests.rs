@@ -1,0 +1,204 @@
+//! The coordinator on real files and a real RocksDB: what it answered survives its end, and the
+//! offsets topic may go and come back. Rules of groups are tested with the kernel.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::config::Sources;
+use crate::kernel::group::CommitPartition;
+use crate::kernel::meta::command::TopicRef;
+use crate::kernel::meta::record::RegisterBrokerRecord;
+use crate::kernel::types::Offset;
+use crate::storage::flusher::Flusher;
+use crate::storage::metadata_log::{self, MetadataLog};
+use crate::storage::partition::Durability;
+use crate::storage::rocks::Rocks;
+
+struct Place {
+    folder: PathBuf,
+    flusher: Flusher,
+    partitions: Arc<Partitions>,
+    control: Control,
+    config: NodeConfig,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.flusher.stop();
+        // A folder that stays behind in the temporary directory harms nobody.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+async fn place(name: &str) -> Place {
+    let folder = std::env::temp_dir().join(format!("felice-groups-{}-{name}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let config = NodeConfig::load(&Sources::default()).unwrap();
+    let rocks = Arc::new(Rocks::open(&folder.join("rocksdb")).unwrap());
+    let flusher = Flusher::start(Arc::clone(&rocks)).unwrap();
+    let durability = Durability::Fsync;
+    let partitions = Partitions::new(folder.clone(), rocks, flusher.handle(), durability, 1000);
+    let partitions = Arc::new(partitions);
+    let id = TopicIdPartition { topic_id: metadata_log::TOPIC_ID, partition: 0 };
+    let defaults = config.broker_defaults.clone();
+    let topic = crate::config::dynamic::TopicConfig::resolve(&defaults, &Default::default());
+    let (log, _) = partitions
+        .open_in(folder.join("meta"), id, &Arc::from("m"), Arc::new(topic), 1, durability, 0)
+        .unwrap();
+    let (log, image) = MetadataLog::open(log, partitions.indexes()).unwrap();
+    let control = Control::new(Clock::System, &config, Arc::clone(&partitions), log, image);
+    let broker = RegisterBrokerRecord { broker_id: 1, ..RegisterBrokerRecord::default() };
+    control.execute(Command::RegisterBroker(broker)).await.unwrap();
+    Place { folder, flusher, partitions, control, config }
+}
+
+impl Place {
+    async fn open(&self) -> GroupCoordinator {
+        let (control, partitions) = (self.control.clone(), Arc::clone(&self.partitions));
+        let groups = GroupCoordinator::new(Clock::System, control, partitions, &self.config);
+        groups.open().await;
+        groups
+    }
+
+    async fn delete_topic(&self, name: &str) {
+        let command = Command::DeleteTopics(vec![TopicRef::Name(Arc::from(name))]);
+        self.control.execute(command).await.unwrap();
+    }
+
+    async fn create_topic(&self, name: &str, id: u8) {
+        let topic = NewTopic {
+            name: Arc::from(name),
+            id: Uuid([id; 16]),
+            partition_count: 1,
+            replication_factor: 1,
+            assignments: Vec::new(),
+            configs: Vec::new(),
+        };
+        let defaults = Defaults { partition_count: 1, replication_factor: 1 };
+        let topics = CreateTopics {
+            topics: vec![topic],
+            validate_only: false,
+            defaults,
+            partitions_max: 10,
+        };
+        self.control.execute(Command::CreateTopics(topics)).await.unwrap();
+    }
+}
+
+fn commit_request(group: &str, topic: &str, offset: Offset) -> CommitRequest {
+    CommitRequest {
+        group_id: group.into(),
+        member_id: "".into(),
+        group_instance_id: None,
+        generation: -1,
+        retention_ms: None,
+        offsets: vec![CommitPartition {
+            topic: topic.into(),
+            topic_id: Uuid::ZERO,
+            partition: 0,
+            offset,
+            leader_epoch: -1,
+            metadata: "".into(),
+        }],
+    }
+}
+
+async fn committed(groups: &GroupCoordinator, group: &str, topic: &str) -> Offset {
+    let topics = [(Arc::from(topic), vec![0])];
+    groups.fetch(group, Some(&topics)).await.unwrap()[0].1[0].offset
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_in_the_middle_of_commits_loses_none_of_them() {
+    let place = place("close").await;
+    place.create_topic("t", 3).await;
+    let groups = place.open().await;
+    groups.create_topic(Uuid([9; 16])).await.unwrap();
+    groups.close().await;
+    for round in 0..15 {
+        let groups = place.open().await;
+        let mut tasks = Vec::new();
+        for task in 0..6 {
+            let groups = groups.clone();
+            tasks.push(tokio::spawn(async move {
+                for step in 0..1000 {
+                    // A group that is committed to once depends on that one commit.
+                    let group = format!("g-{round}-{task}-{step}");
+                    groups.commit(commit_request(&group, "t", 7)).await.unwrap();
+                    if *groups.shared.closing.borrow() {
+                        return step;
+                    }
+                }
+                1000
+            }));
+        }
+        tokio::time::sleep(Duration::from_millis(20 + round)).await;
+        groups.close().await;
+        let groups = place.open().await;
+        for (task, done) in tasks.into_iter().enumerate() {
+            // The last one may have come after the end.
+            for step in 0..done.await.unwrap() {
+                let group = format!("g-{round}-{task}-{step}");
+                assert_eq!(committed(&groups, &group, "t").await, 7, "{group}");
+            }
+        }
+        groups.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_offsets_topic_takes_its_groups_along() {
+    let place = place("recreate").await;
+    place.create_topic("t", 3).await;
+    let groups = place.open().await;
+    groups.create_topic(Uuid([9; 16])).await.unwrap();
+    groups.commit(commit_request("g", "t", 5)).await.unwrap();
+    assert_eq!(groups.list(&[], &[]).await.len(), 1);
+
+    place.delete_topic(OFFSETS_TOPIC).await;
+    groups.topics_deleted(&[Arc::from(OFFSETS_TOPIC)]).await;
+    assert!(groups.list(&[], &[]).await.is_empty());
+    assert_eq!(groups.describe("g").await, Err(Error::NotCoordinator));
+
+    groups.create_topic(Uuid([10; 16])).await.unwrap();
+    assert_eq!(committed(&groups, "g", "t").await, -1);
+    groups.commit(commit_request("g", "t", 6)).await.unwrap();
+    assert_eq!(groups.list(&[], &[]).await.len(), 1);
+    groups.close().await;
+    let mut left = 0;
+    place.partitions.rocks().scan(&[3], |key, _| left += usize::from(key.starts_with(&[3, 9])));
+    assert_eq!(left, 0, "the view of the deleted topic is gone");
+    let groups = place.open().await;
+    assert_eq!(committed(&groups, "g", "t").await, 6);
+    groups.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn offsets_of_a_topic_that_went_before_a_crash_do_not_come_back() {
+    let place = place("orphans").await;
+    place.create_topic("t", 3).await;
+    place.create_topic("kept", 4).await;
+    let groups = place.open().await;
+    groups.create_topic(Uuid([9; 16])).await.unwrap();
+    groups.commit(commit_request("g", "t", 5)).await.unwrap();
+    groups.commit(commit_request("g", "kept", 5)).await.unwrap();
+    place.delete_topic("t").await;
+    // The groups were never told.
+    groups.close().await;
+    let groups = place.open().await;
+    assert_eq!(committed(&groups, "g", "t").await, -1);
+    assert_eq!(committed(&groups, "g", "kept").await, 5);
+    groups.close().await;
+}
+
+#[test]
+fn groups_go_where_kafka_puts_them() {
+    // Java: "".hashCode() = 0, "test".hashCode() = 3556498, "connect-cluster" negative,
+    // "polygenelubricants".hashCode() = Integer.MIN_VALUE.
+    assert_eq!(partition_of("", 50), 0);
+    assert_eq!(partition_of("test", 50), 3_556_498 % 50);
+    assert_eq!(partition_of("polygenelubricants", 50), 0);
+    assert_eq!(partition_of("f\u{fc}r", 50), ((102 * 31 + 252) * 31 + 114) % 50);
+    assert!((0..50).contains(&partition_of("connect-cluster", 50)));
+}
