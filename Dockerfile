@@ -27,7 +27,7 @@ RUN touch src/lib.rs src/main.rs \
 
 FROM debian:bookworm-slim
 # libstdc++ is all that the program needs besides the C library; apt itself brings it.
-RUN useradd --system --uid 10092 --user-group --no-create-home --shell /usr/sbin/nologin felice \
+RUN useradd --uid 10092 --user-group --no-create-home --shell /usr/sbin/nologin felice \
  && install -d -o felice -g felice /var/lib/felice
 COPY --from=build /felice/target/release/felice /usr/local/bin/felice
 USER felice

@@ -22,8 +22,9 @@ use crate::coordinator::groups::GroupCoordinator;
 use crate::coordinator::ids::ProducerIds;
 use crate::kernel::meta::record::{Endpoint, RegisterBrokerRecord};
 use crate::kernel::meta::{Command, Image};
-use crate::kernel::types::{TopicIdPartition, Uuid};
+use crate::kernel::types::{TimestampMs, TopicIdPartition, Uuid};
 use crate::net::{self, Net, listener};
+use crate::random;
 use crate::storage::data_dir::{self, DataDir};
 use crate::storage::error::StorageError;
 use crate::storage::flusher::{Flusher, sync_partition};
@@ -77,7 +78,10 @@ impl Broker {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An address is taken.
-    #[error("cannot listen on {0}: the address is in use. Stop the other process or choose another address with --listen")]
+    #[error(
+        "cannot listen on {0}: the address is in use. Stop the other process or choose \
+         another address with --listen"
+    )]
     AddressInUse(SocketAddr),
     /// An address cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
@@ -162,7 +166,13 @@ async fn serve(config: NodeConfig, started: Instant) -> Result<(), Error> {
         tasks.spawn(listener::run(listener, index, Arc::clone(&net), Arc::clone(&broker)));
     }
     tasks.spawn(keep_house(Arc::clone(&broker), stopping.clone()));
-    tasks.spawn(checkpoint(Arc::clone(&broker), stopping));
+    let idle = Duration::from_millis(broker.config.producers.id_expiration_check_interval_ms);
+    for (interval, work) in [
+        (CHECKPOINT_INTERVAL, (|partitions, _| janitor::checkpoint_grown(partitions)) as Work),
+        (idle, janitor::expire_producers),
+    ] {
+        tasks.spawn(repeat(Arc::clone(&broker), stopping.clone(), interval, work));
+    }
     announce(&broker, started);
     tokio::select! {
         // Cancel-safe: the process ends after the first signal.
@@ -256,7 +266,7 @@ impl House {
     /// Opens everything below the network, in the order in which one part needs another.
     async fn open(config: NodeConfig, listeners: &[TcpListener]) -> Result<House, Error> {
         let clock = Clock::System;
-        let ids = [random_uuid()?, random_uuid()?];
+        let ids = [fresh_uuid()?, fresh_uuid()?];
         let data_dir =
             DataDir::open(&config.data_dir, config.cluster_id.as_deref(), config.node_id, ids)?;
         let rocks = Arc::new(Rocks::open(&data_dir.folder.join(layout::ROCKS))?);
@@ -273,13 +283,7 @@ impl House {
         log.abort_unfinished(&mut image, clock.now()).await.map_err(Error::Register)?;
         let metadata = Arc::clone(log.partition());
         let unclean = open_partitions(&config, &data_dir, &partitions, &image, &clock)?;
-        let control = Control::new(
-            clock.clone(),
-            &config,
-            Arc::clone(&partitions),
-            log,
-            image,
-        );
+        let control = Control::new(clock.clone(), &config, Arc::clone(&partitions), log, image);
         let bound = listeners
             .iter()
             .map(TcpListener::local_addr)
@@ -355,27 +359,17 @@ impl House {
     }
 }
 
+/// A random identifier, or the reason there is none.
+fn fresh_uuid() -> Result<Uuid, Error> {
+    random::uuid().map_err(|error| Error::System("no random numbers", error))
+}
+
 fn durability(config: &NodeConfig) -> Durability {
     match config.log.durability {
         ConfiguredDurability::Fsync => Durability::Fsync,
         ConfiguredDurability::Os => Durability::Os,
         ConfiguredDurability::None => Durability::None,
     }
-}
-
-/// A random identifier, as Kafka makes them.
-pub fn random_uuid() -> Result<Uuid, Error> {
-    let mut bytes = [0u8; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::System("no random numbers", io::Error::other(error)))?;
-    // Version 4, variant 1. Kafka prints IDs as command line arguments, where a leading dash
-    // would be taken for an option.
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    if bytes[0] >> 2 == 62 {
-        bytes[0] &= 0x7f;
-    }
-    Ok(Uuid(bytes))
 }
 
 fn open_metadata(
@@ -446,7 +440,12 @@ fn registration(broker: &Broker, directory_id: Uuid) -> RegisterBrokerRecord {
             Some(address) => (address.host.clone(), address.port),
             None => (bound.ip().to_string(), bound.port()),
         };
-        Endpoint { name: listener.name.as_str().into(), host: host.into(), port, security_protocol: 0 }
+        Endpoint {
+            name: listener.name.as_str().into(),
+            host: host.into(),
+            port,
+            security_protocol: 0,
+        }
     });
     RegisterBrokerRecord {
         broker_id: broker.config.node_id,
@@ -482,14 +481,24 @@ async fn keep_house(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
     }
 }
 
-async fn checkpoint(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
+/// Work on all partitions.
+type Work = fn(&Partitions, TimestampMs);
+
+/// Does some work on the partitions now and then.
+async fn repeat(
+    broker: Arc<Broker>,
+    mut stopping: watch::Receiver<bool>,
+    interval: Duration,
+    work: Work,
+) {
     loop {
         tokio::select! {
             // Cancel-safe: both arms only wait.
             () = net::stopped(&mut stopping) => return,
-            () = tokio::time::sleep(CHECKPOINT_INTERVAL) => {}
+            () = tokio::time::sleep(interval) => {}
         }
-        let partitions = Arc::clone(&broker.partitions);
-        let _ = tokio::task::spawn_blocking(move || janitor::checkpoint_grown(&partitions)).await;
+        let (partitions, now) = (Arc::clone(&broker.partitions), broker.clock.now());
+        // Work that failed says so, and is tried again.
+        let _ = tokio::task::spawn_blocking(move || work(&partitions, now)).await;
     }
 }

@@ -8,5 +8,6 @@ pub mod config;
 pub mod coordinator;
 pub mod kernel;
 pub mod net;
+pub mod random;
 pub mod storage;
 pub mod wire;

@@ -29,12 +29,17 @@ pub struct Broker {
 impl Broker {
     /// Starts a broker on a free port with an empty data directory and settings `key=value`.
     pub fn start(settings: &[&str]) -> Broker {
+        Broker::start_on([127, 0, 0, 1], settings)
+    }
+
+    /// The same, listening on another address of this machine; zeros stand for all of them.
+    pub fn start_on(host: [u8; 4], settings: &[&str]) -> Broker {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("felice-test-{}-{count}", std::process::id());
         let directory = std::env::temp_dir().join(name);
         let _ = fs::remove_dir_all(&directory);
         let settings = SETTINGS.iter().chain(settings).map(|text| text.to_string()).collect();
-        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let address = SocketAddr::from((host, 0));
         let mut broker = Broker { child: None, directory, address, settings };
         broker.restart();
         broker
@@ -50,7 +55,8 @@ impl Broker {
             command.arg("--set").arg(setting);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(self.log_file());
-        // SAFETY: prctl is safe between fork and exec. A test that is killed takes its broker along.
+        // SAFETY: prctl may be called between fork and exec. A test that is killed takes its
+        // broker along.
         unsafe {
             command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) {
                 0 => Ok(()),

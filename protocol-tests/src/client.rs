@@ -67,7 +67,13 @@ impl Client {
     }
 
     /// A frame with any key, version and body, with the next correlation ID.
-    pub fn frame_of(&mut self, key: i16, version: i16, header_version: i16, body: &[u8]) -> Vec<u8> {
+    pub fn frame_of(
+        &mut self,
+        key: i16,
+        version: i16,
+        header_version: i16,
+        body: &[u8],
+    ) -> Vec<u8> {
         let header = RequestHeader::default()
             .with_request_api_key(key)
             .with_request_api_version(version)
@@ -182,4 +188,3 @@ fn is_closed(kind: ErrorKind) -> bool {
 pub fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
-

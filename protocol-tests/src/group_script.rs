@@ -12,7 +12,8 @@
 //! heartbeat T GROUP MEMBER GENERATION [static=I]
 //! leave T GROUP MEMBER[/INSTANCE],…
 //! commit T GROUP MEMBER GENERATION topic-0=5@epoch!metadata … [static=I] [retention=MS]
-//! delete-groups T GROUP,… · delete-offsets T GROUP topic-0,… · delete-topics topic,… · abandon T
+//! delete-groups T GROUP,… · delete-offsets T GROUP topic-0,… · delete-topics topic,… ·
+//! abandon T
 //! fetch GROUP [topic-0 …] · describe GROUP · list [states=…] [types=…] · deadline
 //! restart [size=N]                     replays everything appended so far into a new coordinator
 //! load · unload                        `config unloaded` leaves the loading to `load`

@@ -28,12 +28,16 @@ mod fetch_sessions;
 mod find_coordinator;
 #[path = "api/heartbeat.rs"]
 mod heartbeat;
+#[path = "api/idempotence.rs"]
+mod idempotence;
 #[path = "api/init_producer_id.rs"]
 mod init_producer_id;
 #[path = "api/join_group.rs"]
 mod join_group;
 #[path = "api/leave_group.rs"]
 mod leave_group;
+#[path = "api/limits.rs"]
+mod limits;
 #[path = "api/list_groups.rs"]
 mod list_groups;
 #[path = "api/list_offsets.rs"]
@@ -46,7 +50,11 @@ mod offset_commit;
 mod offset_fetch;
 #[path = "api/offset_for_leader_epoch.rs"]
 mod offset_for_leader_epoch;
+#[path = "api/pipelining.rs"]
+mod pipelining;
 #[path = "api/produce.rs"]
 mod produce;
+#[path = "api/recovery.rs"]
+mod recovery;
 #[path = "api/sync_group.rs"]
 mod sync_group;

@@ -19,7 +19,7 @@ use kafka_protocol::messages::create_topics_response::{
 use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
-use super::error::{meta_code, storage_code};
+use super::error::{message, meta_code, storage_code};
 use super::topics::id_to_wire;
 use super::{Api, Cx, Reply};
 use crate::config::dynamic;
@@ -82,7 +82,7 @@ fn read(topic: &CreatableTopic) -> Option<NewTopic> {
     let configs = topic.configs.iter();
     Some(NewTopic {
         name: text(&topic.name.0),
-        id: crate::broker::random_uuid().ok()?,
+        id: crate::random::uuid().ok()?,
         partition_count: topic.num_partitions,
         replication_factor: topic.replication_factor,
         assignments: assignments.collect(),
@@ -113,7 +113,7 @@ fn shape(
             return answer
                 .with_topic_id(id_to_wire(Uuid::ZERO))
                 .with_error_code(meta_code(&error))
-                .with_error_message(Some(StrBytes::from_string(error.to_string())));
+                .with_error_message(Some(message(&error)));
         }
     };
     let configs = if cx.version >= 5 { describe(cx, &created) } else { Vec::new() };

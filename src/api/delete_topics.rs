@@ -67,8 +67,8 @@ async fn delete(cx: &Cx, topics: Vec<TopicRef>) -> Result<Vec<DeletedTopic>, Sto
         else {
             unreachable!("the outcome has the command's variant")
         };
-        let gone = |topic: &DeletedTopic| topic.result.is_ok().then(|| topic.name.clone()).flatten();
-        let names: Vec<_> = answers.iter().filter_map(gone).collect();
+        let gone = answers.iter().filter(|topic| topic.result.is_ok());
+        let names: Vec<_> = gone.filter_map(|topic| topic.name.clone()).collect();
         broker.groups.topics_deleted(&names).await;
         Ok(answers)
     });

@@ -19,7 +19,7 @@ use kafka_protocol::messages::describe_configs_response::{
 use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use kafka_protocol::protocol::StrBytes;
 
-use super::error::meta_code;
+use super::error::{message, meta_code};
 use super::{Api, Cx, Reply};
 use crate::config::dynamic::{self, Described};
 use crate::kernel::meta::topics::validate_name;
@@ -59,9 +59,9 @@ impl Api for DescribeConfigs {
                         .with_error_message(Some(StrBytes::default()))
                         .with_configs(listed.map(|config| shape(config, shown)).collect())
                 }
-                Err((code, message)) => result
-                    .with_error_code(code)
-                    .with_error_message(Some(StrBytes::from_string(message))),
+                Err((code, text)) => {
+                    result.with_error_code(code).with_error_message(Some(message(text)))
+                }
             }
         });
         let results = results.collect();

@@ -2,6 +2,7 @@
 //! error codes. Every map is exhaustive, so a new error does not compile until someone decides.
 
 use kafka_protocol::ResponseError as Code;
+use kafka_protocol::protocol::StrBytes;
 
 use crate::kernel::group;
 use crate::kernel::meta;
@@ -11,6 +12,16 @@ use crate::storage::error::{AppendError, ReadError, StorageError};
 
 /// Kafka's code for "no error".
 pub const NONE: i16 = 0;
+
+/// Longest text beside an error, in bytes: versions that are not flexible carry 32767.
+const MESSAGE_BYTES_MAX: usize = 2_000;
+
+/// A text beside an error, cut where it repeats something long of the request's.
+pub fn message(text: impl ToString) -> StrBytes {
+    let mut text = text.to_string();
+    text.truncate(text.floor_char_boundary(MESSAGE_BYTES_MAX));
+    StrBytes::from_string(text)
+}
 
 /// Code of a failed read.
 pub fn read_code(error: &ReadError) -> i16 {
@@ -118,4 +129,16 @@ pub fn meta_code(error: &meta::Error) -> i16 {
         meta::Error::ProducerIdsExhausted => Code::UnknownServerError,
     };
     code.code()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::message;
+
+    #[test]
+    fn a_message_fits_every_version() {
+        assert_eq!(&*message("short"), "short");
+        let long = message("\u{fc}".repeat(40_000));
+        assert!(long.len() <= 2_000 && long.chars().all(|c| c == '\u{fc}'));
+    }
 }

@@ -13,7 +13,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::groups::wire;
 use super::{Api, Cx, Reply, error};
-use crate::broker::random_uuid;
+use crate::random;
 
 /// Key type of groups.
 const GROUP: i8 = 0;
@@ -42,7 +42,7 @@ impl Api for FindCoordinator {
 }
 
 async fn prepare(cx: &Cx) -> Result<(), i16> {
-    let id = random_uuid().map_err(|_| Code::UnknownServerError.code())?;
+    let id = random::uuid().map_err(|_| Code::UnknownServerError.code())?;
     cx.broker.groups.create_topic(id).await.map_err(|error| error::group_code(&error))
 }
 

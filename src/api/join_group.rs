@@ -15,7 +15,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::groups::{optional_text, optional_wire, text, wire};
 use super::{Api, Cx, Reply, error};
-use crate::broker::random_uuid;
+use crate::random;
 use crate::kernel::group::{JoinFailed, JoinRequest, Joined, JoinedMember};
 
 /// The API.
@@ -28,7 +28,7 @@ impl Api for JoinGroup {
     const NAME: &'static str = "JoinGroup";
 
     async fn handle(cx: Cx, request: JoinGroupRequest) -> Reply<JoinGroupResponse> {
-        let Ok(id) = random_uuid() else {
+        let Ok(id) = random::uuid() else {
             let failed = failure(&request.member_id, cx.version);
             return Reply::Now(failed.with_error_code(Code::UnknownServerError.code()));
         };

@@ -113,7 +113,7 @@ async fn create_missing(cx: &Cx, wanted: &Wanted) -> HashMap<Arc<str>, i16> {
     for topic in wanted {
         let WantedTopic::Name(name) = topic else { continue };
         let is_candidate = image.topic(name).is_none() && !is_internal(name);
-        if is_candidate && let Ok(id) = crate::broker::random_uuid() {
+        if is_candidate && let Ok(id) = crate::random::uuid() {
             topics.push(NewTopic {
                 name: Arc::from(name.0.as_str()),
                 id,

@@ -75,10 +75,8 @@ pub trait Api {
     const NAME: &'static str;
 
     /// Handles one request. When the future is done the order of its effects is fixed.
-    fn handle(
-        cx: Cx,
-        request: Self::Request,
-    ) -> impl Future<Output = Reply<Self::Response>> + Send;
+    fn handle(cx: Cx, request: Self::Request)
+    -> impl Future<Output = Reply<Self::Response>> + Send;
 }
 
 /// Turns an answer into bytes on the wire.

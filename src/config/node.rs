@@ -25,7 +25,8 @@ pub struct NodeConfig {
     pub rack: Option<String>,
     /// Where everything is kept (`log.dirs`, `log.dir`); may be relative and need not exist.
     pub data_dir: PathBuf,
-    /// Threads that serve connections; 0 means one less than the processors, 1 to 8 (`worker.threads`).
+    /// Threads that serve connections; 0 means one less than the processors, 1 to 8
+    /// (`worker.threads`).
     pub worker_threads: u32,
     /// Where clients connect; at least one.
     pub listeners: Vec<Listener>,

@@ -14,6 +14,7 @@ use crate::kernel::meta::image::Configs;
 use crate::kernel::meta::{self, Command, Image, Outcome, Record, Resource, ResourceKind};
 use crate::kernel::types::TopicIdPartition;
 use crate::storage::error::StorageError;
+use crate::storage::janitor;
 use crate::storage::metadata_log::MetadataLog;
 use crate::storage::partitions::Partitions;
 
@@ -149,14 +150,7 @@ impl Shared {
             let partitions = Arc::clone(&self.partitions);
             let topic_id = *topic_id;
             // Folders are the device's business. What is left behind goes at the next start.
-            tokio::task::spawn_blocking(move || {
-                if let Some(folder) = partitions.remove_topic(topic_id)
-                    && let Err(error) = std::fs::remove_dir_all(&folder)
-                {
-                    tracing::warn!(folder = %folder.display(), %error,
-                        "the folder of a deleted topic cannot be removed");
-                }
-            });
+            tokio::task::spawn_blocking(move || janitor::remove_topic(&partitions, topic_id));
         }
     }
 }
@@ -180,5 +174,25 @@ fn validate(
             dynamic::validate_topic_settings(defaults, settings).map_err(|error| error.to_string())
         }
         _ => Err("the configuration cannot be changed while the broker runs".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_a_topic_are_judged_together() {
+        let defaults = BrokerDefaults::default();
+        let judge = |pairs: &[(&str, &str)]| {
+            let configs = pairs.iter().map(|(key, value)| (Arc::from(*key), Arc::from(*value)));
+            validate(&defaults, ResourceKind::Topic, &configs.collect())
+        };
+        let (short, long) = (("max.compaction.lag.ms", "10"), ("min.compaction.lag.ms", "11"));
+        assert_eq!(judge(&[short]), Ok(()));
+        assert_eq!(judge(&[long]), Ok(()));
+        assert!(judge(&[short, long]).is_err_and(|error| error.contains("conflict")));
+        assert!(judge(&[("remote.storage.enable", "true")]).is_err());
+        assert!(judge(&[("no.such.key", "1")]).is_err_and(|error| error.contains("Unknown")));
     }
 }

@@ -315,8 +315,7 @@ impl GroupCoordinator {
         &self,
         group_id: &str,
     ) -> impl Future<Output = Result<Option<GroupDescription>, Error>> + Send + use<> {
-        let read =
-            self.shared.shard_of(group_id).map(|shard| shard.read(|g| g.describe(group_id)));
+        let read = self.shared.shard_of(group_id).map(|shard| shard.read(|g| g.describe(group_id)));
         async move { read?.settled().await }
     }
 

@@ -216,11 +216,7 @@ impl Sessions {
 
     /// Remembers what is answered for the partitions of `wanted`, which stand beside `answered`,
     /// and says which of them an incremental answer must name.
-    pub fn answer(
-        &mut self,
-        opened: &Opened,
-        answered: &[Answered],
-    ) -> Vec<bool> {
+    pub fn answer(&mut self, opened: &Opened, answered: &[Answered]) -> Vec<bool> {
         debug_assert_eq!(opened.wanted.len(), answered.len());
         let Some(session) = self.sessions.get_mut(&opened.session_id) else {
             // Closed meanwhile, or never made: all are named.

@@ -45,8 +45,12 @@ fn an_incremental_answer_names_only_news() {
 #[test]
 fn errors_are_named_every_time() {
     let mut sessions = Sessions::new(2);
-    let error =
-        Answered { high_watermark: -1, log_start_offset: -1, has_records: false, must_answer: true };
+    let error = Answered {
+        high_watermark: -1,
+        log_start_offset: -1,
+        has_records: false,
+        must_answer: true,
+    };
     let full = sessions.open(0, request(0, 0, vec![wanted(0, 5)])).unwrap();
     sessions.answer(&full, &[error]);
     for epoch in 1..4 {

@@ -131,3 +131,21 @@ fn set_congestion_control(stream: &TcpStream, name: &str) -> io::Result<()> {
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{NodeConfig, Sources};
+
+    #[tokio::test]
+    async fn buffers_are_the_systems_unless_they_are_set() {
+        let mut network = NodeConfig::load(&Sources::default()).unwrap().network;
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let size = |listener: &TcpListener| SockRef::from(listener).recv_buffer_size().unwrap();
+        let left_alone = size(&bind(address, &network).unwrap());
+        network.receive_buffer_bytes = Some(20_000);
+        let set = size(&bind(address, &network).unwrap());
+        // Linux counts its own share too.
+        assert!((20_000..=40_000).contains(&set) && set != left_alone, "{set} {left_alone}");
+    }
+}

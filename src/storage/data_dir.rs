@@ -15,10 +15,15 @@ use crate::kernel::types::{NodeId, Uuid};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another process holds the lock.
-    #[error("data directory {0} is in use by another process: stop it or choose another with --data-dir")]
+    #[error(
+        "data directory {0} is in use by another process: stop it or choose another with --data-dir"
+    )]
     InUse(PathBuf),
     /// It was made for another cluster.
-    #[error("data directory {folder} belongs to cluster {found}, but cluster.id is {wanted}: choose another directory or remove cluster.id from the configuration")]
+    #[error(
+        "data directory {folder} belongs to cluster {found}, but cluster.id is {wanted}: \
+         choose another directory or remove cluster.id from the configuration"
+    )]
     ForeignCluster {
         /// The directory.
         folder: PathBuf,
@@ -28,7 +33,10 @@ pub enum Error {
         wanted: String,
     },
     /// It was made for another node.
-    #[error("data directory {folder} belongs to node {found}, but node.id is {wanted}: choose another directory or set node.id={found}")]
+    #[error(
+        "data directory {folder} belongs to node {found}, but node.id is {wanted}: choose \
+         another directory or set node.id={found}"
+    )]
     ForeignNode {
         /// The directory.
         folder: PathBuf,

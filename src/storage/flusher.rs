@@ -139,6 +139,7 @@ struct Covered {
 
 /// Syncs one partition, wakes those who waited, and stores a checkpoint if one is due.
 pub fn sync_partition(partition: &Arc<Partition>, rocks: &Rocks) {
+    let _turn = partition.sync_turn();
     if partition.check_online().is_err() {
         return;
     }

@@ -10,7 +10,7 @@ use super::layout;
 use super::partition::Partition;
 use super::partitions::Partitions;
 use crate::kernel::log::retention;
-use crate::kernel::types::TimestampMs;
+use crate::kernel::types::{TimestampMs, Uuid};
 
 /// A file that no reader will look for again, to be removed after `file.delete.delay.ms`.
 pub struct Condemned {
@@ -24,7 +24,7 @@ pub struct Condemned {
 pub fn retain(partitions: &Partitions, now: TimestampMs) -> Vec<Condemned> {
     let mut condemned = Vec::new();
     for partition in partitions.all() {
-        match retain_partition(&partition, partitions.producer_id_expiration_ms(), now) {
+        match retain_partition(&partition, now) {
             Ok(files) if files.is_empty() => {}
             Ok(files) => {
                 sync_partition(&partition, partitions.rocks());
@@ -41,7 +41,6 @@ pub fn retain(partitions: &Partitions, now: TimestampMs) -> Vec<Condemned> {
 
 fn retain_partition(
     partition: &Arc<Partition>,
-    producer_id_expiration_ms: i64,
     now: TimestampMs,
 ) -> std::io::Result<Vec<Condemned>> {
     if partition.check_online().is_err() {
@@ -49,7 +48,6 @@ fn retain_partition(
     }
     let (removed, log_start_offset) = {
         let mut state = partition.state();
-        state.log.producers.expire(now, producer_id_expiration_ms);
         let count = retention::expired(&state.log, now);
         if count == 0 {
             return Ok(Vec::new());
@@ -93,6 +91,14 @@ pub fn remove_condemned(condemned: Vec<Condemned>, now: TimestampMs) -> Vec<Cond
     later
 }
 
+/// Lets every partition forget the producers that went silent.
+pub fn expire_producers(partitions: &Partitions, now: TimestampMs) {
+    for partition in partitions.all() {
+        let idle_ms_max = partitions.producer_id_expiration_ms();
+        partition.state().log.producers.expire(now, idle_ms_max);
+    }
+}
+
 /// Stores checkpoints of the logs that grew since their last one, so that a restart reads little.
 pub fn checkpoint_grown(partitions: &Partitions) {
     for partition in partitions.all() {
@@ -105,6 +111,16 @@ pub fn checkpoint_grown(partitions: &Partitions) {
         if grown {
             sync_partition(&partition, partitions.rocks());
         }
+    }
+}
+
+/// Removes the partitions of a deleted topic and their files.
+pub fn remove_topic(partitions: &Partitions, topic_id: Uuid) {
+    if let Some(folder) = partitions.remove_topic(topic_id)
+        && let Err(error) = fs::remove_dir_all(&folder)
+    {
+        tracing::warn!(folder = %folder.display(), %error,
+            "the folder of a deleted topic cannot be removed; the next start removes it");
     }
 }
 

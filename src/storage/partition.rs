@@ -59,6 +59,7 @@ pub struct Partition {
     /// Offset up to which everything is on disk.
     synced: AtomicI64,
     sync_waiters: Mutex<Vec<SyncWaiter>>,
+    sync_turn: Mutex<()>,
     fetch_waiters: Mutex<Vec<Arc<FetchWaiter>>>,
 }
 
@@ -166,6 +167,7 @@ impl Partition {
             deleted: AtomicBool::new(false),
             synced: AtomicI64::new(parts.synced_offset),
             sync_waiters: Mutex::new(Vec::new()),
+            sync_turn: Mutex::new(()),
             fetch_waiters: Mutex::new(Vec::new()),
         })
     }
@@ -223,7 +225,11 @@ impl Partition {
 
     /// Appends batches in order with one vectored write per segment. The order is fixed and the
     /// records can be read when this returns; use [`Partition::durable`] to wait for the disk.
-    pub fn append(self: &Arc<Self>, batches: &mut [Prepared], now: TimestampMs) -> Vec<AppendResult> {
+    pub fn append(
+        self: &Arc<Self>,
+        batches: &mut [Prepared],
+        now: TimestampMs,
+    ) -> Vec<AppendResult> {
         if let Err(error) = self.check_online() {
             return batches.iter().map(|_| Err(error.clone().into())).collect();
         }
@@ -467,9 +473,10 @@ impl Partition {
         }
     }
 
-    /// Whether someone waits for a sync.
-    pub fn is_awaited(&self) -> bool {
-        !self.lock_sync_waiters().is_empty()
+    /// Held over a whole sync: one that finds nothing left to do must not report success while
+    /// another is still at work on the same bytes. Taken before the mutex of the log.
+    pub fn sync_turn(&self) -> MutexGuard<'_, ()> {
+        self.sync_turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Registers a fetch that waits for new records.

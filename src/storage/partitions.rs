@@ -158,10 +158,7 @@ impl Partitions {
     }
 
     fn insert(&self, partition: Arc<Partition>) {
-        self.by_id
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(partition.id, partition);
+        self.by_id.write().unwrap_or_else(PoisonError::into_inner).insert(partition.id, partition);
     }
 
     /// Ends the partitions of a deleted topic: they can no longer be found, those who wait for
@@ -212,4 +209,31 @@ fn jitter_ms(id: TopicIdPartition, config: &TopicConfig) -> i64 {
     });
     // The high half, times the range, over 2^32: at most `most`.
     i64::try_from((u128::from(seed >> 32) * most.unsigned_abs() as u128) >> 32).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::dynamic::BrokerDefaults;
+
+    #[test]
+    fn partitions_roll_at_different_times_where_jitter_is_wanted() {
+        let mut config = TopicConfig::resolve(&BrokerDefaults::default(), &Default::default());
+        let all = |config: &TopicConfig| -> Vec<i64> {
+            let ids = (0..100).map(|partition| TopicIdPartition {
+                topic_id: Uuid([partition as u8 / 10; 16]),
+                partition: partition % 10,
+            });
+            ids.map(|id| jitter_ms(id, config)).collect()
+        };
+        assert_eq!(all(&config), [0; 100]);
+        config.segment_jitter_ms = 1_000;
+        let mut shares = all(&config);
+        assert!(shares.iter().all(|share| (0..1_000).contains(share)));
+        shares.sort_unstable();
+        shares.dedup();
+        assert!(shares.len() > 80 && shares[0] < 100 && shares[shares.len() - 1] > 900);
+        config.segment_ms = 1;
+        assert_eq!(all(&config), [0; 100], "a segment lives for a millisecond at least");
+    }
 }

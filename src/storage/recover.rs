@@ -109,11 +109,8 @@ fn trusted(
     for segment in &segments {
         let at = files.binary_search_by_key(&segment.base_offset, |(base, _)| *base).ok()?;
         let size = files[at].1;
-        let fits = if segment.base_offset == active {
-            size >= segment.size
-        } else {
-            size == segment.size
-        };
+        let fits =
+            if segment.base_offset == active { size >= segment.size } else { size == segment.size };
         if !fits {
             return None;
         }

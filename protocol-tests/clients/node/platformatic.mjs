@@ -17,6 +17,8 @@ function receive(mailbox) {
 }
 
 await run('platformatic', async bootstrap => {
+  // The default age of its metadata is kept: with fresh metadata for each fetch, the library sends
+  // fetches from stale offsets when a partition comes back to a member.
   const common = { clientId: 'clients', bootstrapBrokers: [bootstrap] }
   const admin = new Admin(common)
   const producer = new Producer(common)

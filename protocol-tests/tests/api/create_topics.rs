@@ -103,7 +103,9 @@ fn counts_are_checked_partitions_first() {
         (1, 0, InvalidReplicationFactor),
         (1, 2, InvalidReplicationFactor),
         (1, -2, InvalidReplicationFactor),
-        (0, 0, InvalidPartitions),
+        (0, 2, InvalidPartitions),
+        // Only a replication factor that cannot be counts for more.
+        (0, 0, InvalidReplicationFactor),
         (10_001, 1, PolicyViolation),
     ] {
         let topic = new_topic("t", partitions, &[]).with_replication_factor(replicas);

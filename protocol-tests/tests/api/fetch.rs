@@ -69,6 +69,21 @@ fn trap_10_every_version_reads() {
 }
 
 #[test]
+fn trap_06_aborted_transactions_are_told_to_readers_of_committed_records_alone() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    create(&mut client, "t", 1, &[]);
+    produce(&mut client, "t", records(3));
+    for offset in [0, 3] {
+        let request = fetch_request("t", 0, offset);
+        let uncommitted = client.call(request.clone(), 12);
+        assert_eq!(only(&uncommitted).aborted_transactions, None);
+        let committed = client.call(request.with_isolation_level(1), 12);
+        assert_eq!(only(&committed).aborted_transactions, Some(Vec::new()));
+    }
+}
+
+#[test]
 fn every_version_tells_errors() {
     let broker = Broker::start(&[]);
     let mut client = broker.connect();

@@ -257,7 +257,8 @@ fn the_first_with_records_gets_a_whole_batch_in_session_order() {
     let small = request(id, 1, vec![]).with_max_bytes(1);
     let response = client.call(small, VERSION);
     let partitions = &response.responses[0].partitions;
-    let with_records = partitions.iter().filter(|p| p.records.as_ref().is_some_and(|r| r.len() > 1));
+    let with_records =
+        partitions.iter().filter(|p| p.records.as_ref().is_some_and(|r| r.len() > 1));
     let whole: Vec<_> = with_records.collect();
     assert_eq!(whole.len(), 1);
     let stored = whole[0].records.as_ref().expect("it has records");

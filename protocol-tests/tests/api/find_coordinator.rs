@@ -49,8 +49,7 @@ fn coordinators_that_are_not_there_are_refused() {
     let broker = Broker::start(&[]);
     let mut client = broker.connect();
     for kind in [1, 2, 7, -1] {
-        let request =
-            FindCoordinatorRequest::default().with_key(text("x")).with_key_type(kind);
+        let request = FindCoordinatorRequest::default().with_key(text("x")).with_key_type(kind);
         let found = client.call(request, 3);
         assert_eq!((found.error_code, found.node_id.0), (InvalidRequest.code(), -1), "{kind}");
         let request = FindCoordinatorRequest::default()

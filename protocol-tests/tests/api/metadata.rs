@@ -1,5 +1,7 @@
 //! Metadata: every version, names and IDs, automatic creation, and the address that is answered.
 
+use std::net::SocketAddr;
+
 use kafka_protocol::ResponseError::*;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
@@ -229,16 +231,13 @@ fn internal_topics_are_marked() {
 
 #[test]
 fn the_address_is_the_one_the_client_connected_to() {
-    let broker = Broker::start(&["listeners=PLAINTEXT://0.0.0.0:0"]);
+    let broker = Broker::start_on([0, 0, 0, 0], &[]);
     let port = broker.address().port();
-    for host in ["127.0.0.1", "127.0.0.2"] {
-        let address = format!("{host}:{port}").parse().expect("it is an address");
-        // `--listen` names one address of this machine; others refuse the connection.
-        if host == "127.0.0.1" {
-            let response = Client::connect(address).call(by_name(&[]), 12);
-            assert_eq!(&*response.brokers[0].host, host);
-            assert_eq!(response.brokers[0].port, i32::from(port));
-        }
+    for host in [[127, 0, 0, 1], [127, 0, 0, 2]] {
+        let address = SocketAddr::from((host, port));
+        let response = Client::connect(address).call(by_name(&[]), 12);
+        assert_eq!(*response.brokers[0].host, address.ip().to_string());
+        assert_eq!(response.brokers[0].port, i32::from(port));
     }
 }
 

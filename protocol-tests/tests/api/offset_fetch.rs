@@ -109,9 +109,8 @@ fn several_groups_are_answered_each_for_itself() {
         let asked = ["g", "nobody", ""].map(|group| {
             OffsetFetchRequestGroup::default().with_group_id(group_id(group)).with_topics(None)
         });
-        let request = OffsetFetchRequest::default()
-            .with_groups(asked.to_vec())
-            .with_require_stable(true);
+        let request =
+            OffsetFetchRequest::default().with_groups(asked.to_vec()).with_require_stable(true);
         let response = client.call(request, version);
         let answers: Vec<_> = response
             .groups

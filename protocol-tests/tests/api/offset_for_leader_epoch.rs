@@ -23,9 +23,8 @@ fn ask(
         .with_partition(partition)
         .with_current_leader_epoch(current)
         .with_leader_epoch(epoch);
-    let topics = OffsetForLeaderTopic::default()
-        .with_topic(topic_name(topic))
-        .with_partitions(vec![wanted]);
+    let topics =
+        OffsetForLeaderTopic::default().with_topic(topic_name(topic)).with_partitions(vec![wanted]);
     let request = OffsetForLeaderEpochRequest::default()
         .with_replica_id(BrokerId(-1))
         .with_topics(vec![topics]);

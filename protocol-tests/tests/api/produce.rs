@@ -246,8 +246,7 @@ fn a_compacted_topic_wants_keys() {
         batch.append(time(), None, Some(b"a"), &[]);
         batch.append(time(), Some(b"key"), Some(b"b"), &[]);
         batch.append(time(), None, None, &[]);
-        let answer =
-            try_produce(&mut client, "t", batches::compressed(&batch.build(), codec));
+        let answer = try_produce(&mut client, "t", batches::compressed(&batch.build(), codec));
         assert_eq!(answer.error_code, InvalidRecord.code());
         let named: Vec<i32> = answer.record_errors.iter().map(|error| error.batch_index).collect();
         assert_eq!(named, [0, 2]);
@@ -387,8 +386,7 @@ fn a_partition_given_twice_is_appended_to_once() {
     create(&mut client, "t", 2, &[]);
     let mut request = produce_request("t", 0, -1, records(1));
     for index in [1, 0] {
-        let data =
-            PartitionProduceData::default().with_index(index).with_records(Some(records(1)));
+        let data = PartitionProduceData::default().with_index(index).with_records(Some(records(1)));
         request.topic_data[0].partition_data.push(data);
     }
     let response = client.call(request, 12);

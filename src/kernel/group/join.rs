@@ -12,6 +12,10 @@ use super::records;
 use super::{Config, Error, Groups, Step};
 use crate::kernel::types::TimestampMs;
 
+/// IDs that a group may have given out to members that did not come back yet, where the members
+/// of a group are not limited.
+const PENDING_JOINS_MAX: usize = 100_000;
+
 impl Groups {
     pub(super) fn join(
         &mut self,
@@ -68,12 +72,20 @@ fn validate_join(config: &Config, request: &JoinRequest) -> Result<(), Error> {
     if !texts.all(|text| records::fits(text)) {
         return Err(Error::InvalidRequest);
     }
-    validate_protocols(request)
+    validate_protocols(config, request)
 }
 
 /// A protocol named twice or metadata that is no subscription would make the vote or the topics of
 /// the group meaningless. Metadata that just ends early is let in, as Kafka does.
-fn validate_protocols(request: &JoinRequest) -> Result<(), Error> {
+///
+/// What one member brings is bounded by what a record takes: with more, its group could never be
+/// stored, and no member would get an assignment.
+fn validate_protocols(config: &Config, request: &JoinRequest) -> Result<(), Error> {
+    let sizes = || request.protocols.iter().map(|(_, metadata)| metadata.len());
+    let bytes_max = config.record_bytes_max;
+    if sizes().any(|size| size > bytes_max) || sizes().sum::<usize>() > 4 * bytes_max {
+        return Err(Error::RecordTooLarge);
+    }
     let mut names = HashSet::with_capacity(request.protocols.len());
     for (name, metadata) in &request.protocols {
         if !names.insert(name) {
@@ -136,7 +148,7 @@ impl Group {
     /// KIP-394: a dynamic member first learns its ID, so that a client that times out and retries
     /// does not leave a row of dead members behind.
     fn give_member_id(&mut self, step: &mut Step<'_>, ticket: Ticket, request: &JoinRequest) {
-        if self.pending_joins.len() >= step.config.group_size_max {
+        if self.pending_joins.len() >= step.config.group_size_max.min(PENDING_JOINS_MAX) {
             return step.reply(ticket, join_failed(Error::GroupMaxSizeReached, ""));
         }
         let member_id = &request.new_member_id;

@@ -99,9 +99,8 @@ impl SparseIndex {
 }
 
 fn decode_entry(row: &[u8]) -> Entry {
-    let number = |from: usize| {
-        u32::from_be_bytes([row[from], row[from + 1], row[from + 2], row[from + 3]])
-    };
+    let number =
+        |from: usize| u32::from_be_bytes([row[from], row[from + 1], row[from + 2], row[from + 3]]);
     let time = (u64::from(number(8)) << 32) | u64::from(number(12));
     Entry {
         offset_delta: number(0),

@@ -245,7 +245,8 @@ pub struct ProducerIdBlock {
 
 /// Judges all configurations that a resource of a kind would have, by key; the text says what is
 /// wrong with them.
-pub type ValidateConfig<'a> = dyn Fn(ResourceKind, &super::image::Configs) -> Result<(), String> + 'a;
+pub type ValidateConfig<'a> =
+    dyn Fn(ResourceKind, &super::image::Configs) -> Result<(), String> + 'a;
 
 /// Decides what a command does to an image.
 pub fn decide(image: &Image, command: &Command, validate_config: &ValidateConfig) -> Decision {

@@ -497,3 +497,16 @@ fn replicas_go_to_active_brokers_of_different_racks() {
     let error = refusal(&image, new_topic("u", 1, 5));
     assert!(matches!(error, Error::InvalidReplicationFactor(_)));
 }
+
+#[test]
+fn a_configuration_that_is_too_long_is_refused() {
+    let image = image_of(&[broker(1)]);
+    for (length, fits) in [(i16::MAX as usize, true), (i16::MAX as usize + 1, false)] {
+        let value: Arc<str> = Arc::from("x".repeat(length));
+        let configs = vec![("cleanup.policy".into(), Some(Arc::clone(&value)))];
+        let topic = NewTopic { configs, ..new_topic("t", 1, 1) };
+        let answers = created(decide(&image, &create(&[topic]), &validate));
+        assert_eq!(answers[0].1.is_ok(), fits);
+        assert_eq!(super::topics::check_length("cleanup.policy", &value).is_ok(), fits);
+    }
+}

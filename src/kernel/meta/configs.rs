@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::command::{Error, SetConfigs, ValidateConfig};
 use super::image::{Image, Resource, ResourceKind};
 use super::record::{ConfigRecord, Record};
+use super::topics::check_length;
 use crate::kernel::types::NodeId;
 
 type Change<'a> = (&'a Arc<str>, Option<&'a Arc<str>>);
@@ -52,7 +53,10 @@ fn judge(
     let mut after = image.configs(resource).map(|configs| (**configs).clone()).unwrap_or_default();
     for (key, value) in changes {
         match value {
-            Some(value) => after.insert(Arc::clone(key), Arc::clone(value)),
+            Some(value) => {
+                check_length(key, value)?;
+                after.insert(Arc::clone(key), Arc::clone(value))
+            }
             None => after.remove(*key),
         };
         let before = match latest.insert(key, *value) {

@@ -156,6 +156,20 @@ fn create_one(
     Ok((created, records))
 }
 
+/// Longest configuration, in bytes, as in Kafka: everybody keeps them all in memory.
+const CONFIG_BYTES_MAX: usize = i16::MAX as usize;
+
+/// Refuses keys and values that are too long to be kept.
+pub(super) fn check_length(key: &str, value: &str) -> Result<(), Error> {
+    if key.len() <= CONFIG_BYTES_MAX && value.len() <= CONFIG_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Error::InvalidConfig(format!(
+        "The configuration value cannot be added because it exceeds the maximum value size of \
+         {CONFIG_BYTES_MAX} bytes."
+    )))
+}
+
 fn check_configs(topic: &NewTopic, validate: &ValidateConfig) -> Result<Configs, Error> {
     let mut configs = Configs::new();
     for (key, value) in &topic.configs {
@@ -163,6 +177,7 @@ fn check_configs(topic: &NewTopic, validate: &ValidateConfig) -> Result<Configs,
             let text = format!("Null value not supported for topic configs: {key}");
             return Err(Error::InvalidConfig(text));
         };
+        check_length(key, value)?;
         configs.insert(key.clone(), value.clone());
     }
     validate(ResourceKind::Topic, &configs).map_err(Error::InvalidConfig)?;
