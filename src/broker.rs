@@ -1,6 +1,9 @@
 //! The composition root: builds every part in order, opens the doors last, and takes everything
 //! down in the reverse order. The only place that knows all parts.
 
+mod house;
+mod tasks;
+
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -12,30 +15,20 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use self::house::House;
 use crate::clock::Clock;
 use crate::config::NodeConfig;
-use crate::config::dynamic::TopicConfig;
-use crate::config::node::{CongestionControl, Durability as ConfiguredDurability, Network};
-use crate::coordinator::control::{Control, topic_config};
+use crate::config::node::{CongestionControl, Network};
+use crate::coordinator::control::Control;
 use crate::coordinator::fetch::FetchSessions;
 use crate::coordinator::groups::GroupCoordinator;
 use crate::coordinator::ids::ProducerIds;
-use crate::kernel::meta::record::{Endpoint, RegisterBrokerRecord};
-use crate::kernel::meta::{Command, Image};
-use crate::kernel::types::{TimestampMs, TopicIdPartition, Uuid};
 use crate::net::{self, Net, listener};
-use crate::random;
-use crate::storage::data_dir::{self, DataDir};
+use crate::storage::data_dir;
 use crate::storage::error::StorageError;
-use crate::storage::flusher::{Flusher, sync_partition};
-use crate::storage::metadata_log::{self, MetadataLog};
-use crate::storage::partition::Durability;
+use crate::storage::metadata_log;
 use crate::storage::partitions::Partitions;
-use crate::storage::rocks::{self, Rocks};
-use crate::storage::{janitor, layout};
-
-/// How often logs that grew get a checkpoint, so that a restart after a crash reads little.
-const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
+use crate::storage::rocks;
 
 /// The parts that handlers work with.
 pub struct Broker {
@@ -69,9 +62,6 @@ impl Broker {
             None => (connection.local.ip().to_canonical().to_string(), connection.local.port()),
         }
     }
-
-    /// Called when a connection has ended.
-    pub fn connection_closed(&self, _connection: u64) {}
 }
 
 /// Why the broker cannot start or had to stop.
@@ -165,14 +155,7 @@ async fn serve(config: NodeConfig, started: Instant) -> Result<(), Error> {
     for (index, listener) in listeners.into_iter().enumerate() {
         tasks.spawn(listener::run(listener, index, Arc::clone(&net), Arc::clone(&broker)));
     }
-    tasks.spawn(keep_house(Arc::clone(&broker), stopping.clone()));
-    let idle = Duration::from_millis(broker.config.producers.id_expiration_check_interval_ms);
-    for (interval, work) in [
-        (CHECKPOINT_INTERVAL, (|partitions, _| janitor::checkpoint_grown(partitions)) as Work),
-        (idle, janitor::expire_producers),
-    ] {
-        tasks.spawn(repeat(Arc::clone(&broker), stopping.clone(), interval, work));
-    }
+    tasks::spawn(&mut tasks, &broker, &stopping);
     announce(&broker, started);
     tokio::select! {
         // Cancel-safe: the process ends after the first signal.
@@ -251,254 +234,3 @@ fn per_ip_overrides(network: &Network) -> HashMap<IpAddr, usize> {
 
 /// Longer than any broker runs, and short enough for the timer's arithmetic.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
-/// A broker with what must outlive its handlers.
-struct House {
-    broker: Arc<Broker>,
-    flusher: Flusher,
-    metadata: Arc<crate::storage::partition::Partition>,
-    /// Partitions that were not closed properly: what they had not synced may be lost.
-    unclean: Vec<TopicIdPartition>,
-    data_dir: DataDir,
-}
-
-impl House {
-    /// Opens everything below the network, in the order in which one part needs another.
-    async fn open(config: NodeConfig, listeners: &[TcpListener]) -> Result<House, Error> {
-        let clock = Clock::System;
-        let ids = [fresh_uuid()?, fresh_uuid()?];
-        let data_dir =
-            DataDir::open(&config.data_dir, config.cluster_id.as_deref(), config.node_id, ids)?;
-        let rocks = Arc::new(Rocks::open(&data_dir.folder.join(layout::ROCKS))?);
-        let flusher = Flusher::start(Arc::clone(&rocks))
-            .map_err(|error| Error::System("the flusher cannot be started", error))?;
-        let partitions = Arc::new(Partitions::new(
-            data_dir.folder.clone(),
-            rocks,
-            flusher.handle(),
-            durability(&config),
-            config.producers.id_expiration_ms,
-        ));
-        let (log, mut image) = open_metadata(&config, &data_dir, &partitions, &clock)?;
-        log.abort_unfinished(&mut image, clock.now()).await.map_err(Error::Register)?;
-        let metadata = Arc::clone(log.partition());
-        let unclean = open_partitions(&config, &data_dir, &partitions, &image, &clock)?;
-        let control = Control::new(clock.clone(), &config, Arc::clone(&partitions), log, image);
-        let bound = listeners
-            .iter()
-            .map(TcpListener::local_addr)
-            .collect::<io::Result<_>>()
-            .map_err(|error| Error::System("a listener has no address", error))?;
-        let broker = Arc::new(Broker {
-            groups: GroupCoordinator::new(
-                clock.clone(),
-                control.clone(),
-                Arc::clone(&partitions),
-                &config,
-            ),
-            fetch_sessions: FetchSessions::new(config.fetch.session_slots as usize),
-            producer_ids: ProducerIds::new(control.clone(), config.node_id),
-            cluster_id: data_dir.cluster_id.clone(),
-            clock,
-            control,
-            partitions,
-            bound,
-            config,
-        });
-        Ok(House { broker, flusher, metadata, unclean, data_dir })
-    }
-
-    /// Writes this broker's registration if it is new or has changed, begins new leader epochs
-    /// after an unclean stop, and opens the groups.
-    async fn register(&mut self) -> Result<(), Error> {
-        let broker = &self.broker;
-        let record = registration(broker, self.data_dir.directory_id);
-        let image = broker.control.image();
-        let known = image.broker(record.broker_id).is_some_and(|known| {
-            known.end_points == record.end_points && known.rack == record.rack
-        });
-        if !known {
-            let command = Command::RegisterBroker(record);
-            broker.control.execute(command).await.map_err(Error::Register)?;
-        }
-        if !self.unclean.is_empty() {
-            // A new leader epoch lets clients find out where their log ends differently (KIP-320).
-            let command = Command::BumpLeaderEpochs(std::mem::take(&mut self.unclean));
-            broker.control.execute(command).await.map_err(Error::Register)?;
-        }
-        broker.groups.open().await;
-        Ok(())
-    }
-
-    /// Makes everything durable, so that the next start reads nothing again.
-    async fn close(mut self) {
-        let broker = Arc::clone(&self.broker);
-        let _no_more_commands = broker.control.quiesce().await;
-        broker.groups.close().await;
-        let partitions = Arc::clone(&broker.partitions);
-        let metadata = Arc::clone(&self.metadata);
-        let closed = tokio::task::spawn_blocking(move || {
-            let mut all = partitions.all();
-            all.push(metadata);
-            for partition in all {
-                let mut state = partition.state();
-                let grown = state.log.active().size != state.checkpointed_size;
-                let pending = !state.unsynced.is_empty() || state.checkpoint_due || grown;
-                state.checkpoint_due |= grown;
-                drop(state);
-                if pending {
-                    sync_partition(&partition, partitions.rocks());
-                }
-            }
-            self.flusher.stop();
-            partitions.rocks().flush();
-        });
-        if closed.await.is_err() {
-            tracing::error!("the logs could not be closed; the next start recovers them");
-        }
-    }
-}
-
-/// A random identifier, or the reason there is none.
-fn fresh_uuid() -> Result<Uuid, Error> {
-    random::uuid().map_err(|error| Error::System("no random numbers", error))
-}
-
-fn durability(config: &NodeConfig) -> Durability {
-    match config.log.durability {
-        ConfiguredDurability::Fsync => Durability::Fsync,
-        ConfiguredDurability::Os => Durability::Os,
-        ConfiguredDurability::None => Durability::None,
-    }
-}
-
-fn open_metadata(
-    config: &NodeConfig,
-    data_dir: &DataDir,
-    partitions: &Partitions,
-    clock: &Clock,
-) -> Result<(MetadataLog, Image), Error> {
-    let folder = data_dir.folder.join(layout::METADATA_LOG);
-    let id = TopicIdPartition { topic_id: metadata_log::TOPIC_ID, partition: 0 };
-    let mut log_config = TopicConfig::resolve(&config.broker_defaults, &Default::default());
-    // Only a snapshot lets go of metadata.
-    log_config.cleanup_delete = false;
-    // A command's records must fit a segment, whatever topics have.
-    log_config.segment_bytes = metadata_log::SEGMENT_BYTES;
-    let (partition, _) = partitions
-        .open_in(
-            folder.clone(),
-            id,
-            &Arc::from("__cluster_metadata"),
-            Arc::new(log_config),
-            metadata_log::LEADER_EPOCH,
-            durability(config),
-            clock.now(),
-        )
-        .map_err(|error| Error::Partition(folder, error))?;
-    Ok(MetadataLog::open(partition, partitions.indexes())?)
-}
-
-fn open_partitions(
-    config: &NodeConfig,
-    data_dir: &DataDir,
-    partitions: &Partitions,
-    image: &Image,
-    clock: &Clock,
-) -> Result<Vec<TopicIdPartition>, Error> {
-    let known = |name: &str| Uuid::parse(name).is_some_and(|id| image.topic_by_id(&id).is_some());
-    janitor::sweep_topics(&data_dir.folder, known)
-        .map_err(|error| Error::Partition(data_dir.folder.join(layout::TOPICS), error))?;
-    let mut scanned_bytes = 0;
-    let mut unclean = Vec::new();
-    for topic in image.topics() {
-        let topic_config = topic_config(&config.broker_defaults, image, &topic.name);
-        for index in 0..topic.partition_count() {
-            let id = TopicIdPartition { topic_id: topic.id, partition: index };
-            let epoch = topic.partition(index).map_or(0, |partition| partition.leader_epoch);
-            let opened = partitions
-                .open(id, &topic.name, Arc::clone(&topic_config), epoch, clock.now())
-                .map_err(|error| {
-                    Error::Partition(layout::partition_folder(&data_dir.folder, id), error)
-                })?;
-            scanned_bytes += opened.scanned_bytes;
-            if opened.scanned_bytes + opened.cut_bytes > 0 {
-                unclean.push(id);
-            }
-        }
-    }
-    if scanned_bytes > 0 {
-        tracing::info!(bytes = scanned_bytes, "read what no checkpoint covered");
-    }
-    Ok(unclean)
-}
-
-fn registration(broker: &Broker, directory_id: Uuid) -> RegisterBrokerRecord {
-    let listeners = broker.config.listeners.iter().zip(&broker.bound);
-    let end_points = listeners.map(|(listener, bound)| {
-        let (host, port) = match &listener.advertised {
-            Some(address) => (address.host.clone(), address.port),
-            None => (bound.ip().to_string(), bound.port()),
-        };
-        Endpoint {
-            name: listener.name.as_str().into(),
-            host: host.into(),
-            port,
-            security_protocol: 0,
-        }
-    });
-    RegisterBrokerRecord {
-        broker_id: broker.config.node_id,
-        end_points: end_points.collect(),
-        rack: broker.config.rack.as_deref().map(Arc::from),
-        log_dirs: vec![directory_id],
-        ..RegisterBrokerRecord::default()
-    }
-}
-
-/// Retention, now and then.
-async fn keep_house(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
-    let interval = Duration::from_millis(broker.config.log.retention_check_interval_ms);
-    let mut condemned = Vec::new();
-    loop {
-        let delay = match condemned.is_empty() {
-            true => interval,
-            false => interval.min(Duration::from_secs(15)),
-        };
-        tokio::select! {
-            // Cancel-safe: both arms only wait.
-            () = net::stopped(&mut stopping) => return,
-            () = tokio::time::sleep(delay) => {}
-        }
-        let (partitions, now) = (Arc::clone(&broker.partitions), broker.clock.now());
-        let kept = std::mem::take(&mut condemned);
-        let done = tokio::task::spawn_blocking(move || {
-            let mut condemned = janitor::remove_condemned(kept, now);
-            condemned.extend(janitor::retain(&partitions, now));
-            condemned
-        });
-        condemned = done.await.unwrap_or_default();
-    }
-}
-
-/// Work on all partitions.
-type Work = fn(&Partitions, TimestampMs);
-
-/// Does some work on the partitions now and then.
-async fn repeat(
-    broker: Arc<Broker>,
-    mut stopping: watch::Receiver<bool>,
-    interval: Duration,
-    work: Work,
-) {
-    loop {
-        tokio::select! {
-            // Cancel-safe: both arms only wait.
-            () = net::stopped(&mut stopping) => return,
-            () = tokio::time::sleep(interval) => {}
-        }
-        let (partitions, now) = (Arc::clone(&broker.partitions), broker.clock.now());
-        // Work that failed says so, and is tried again.
-        let _ = tokio::task::spawn_blocking(move || work(&partitions, now)).await;
-    }
-}

@@ -121,10 +121,10 @@ class Bench:
             )
 
     def warm(self, broker):
-        """Writes more than the memory limit, so that later writes take pages from the broker's
+        """Writes three times the memory limit, so that later writes take pages from the broker's
         own cgroup and not from the hypervisor, and lets a JIT compile every kind of request."""
         size = broker.memory_limit if not self.quick else 256 << 20
-        count = size * 5 // 4 // KIB
+        count = size * 3 // KIB
         self.produce_into(broker, "warm", KIB, count)
         self.load(
             broker, "consume", topic=f"warm-{self.round}", partitions=PARTITIONS, count=count // 8

@@ -14,7 +14,6 @@ use crate::kernel::meta::image::Configs;
 use crate::kernel::meta::{self, Command, Image, Outcome, Record, Resource, ResourceKind};
 use crate::kernel::types::TopicIdPartition;
 use crate::storage::error::StorageError;
-use crate::storage::janitor;
 use crate::storage::metadata_log::MetadataLog;
 use crate::storage::partitions::Partitions;
 
@@ -118,6 +117,7 @@ impl Shared {
     }
 
     fn create_partitions(&self, image: &Image, records: &[Record]) {
+        let mut resolved = None;
         for record in records {
             let Record::Partition(partition) = record else { continue };
             let id = TopicIdPartition {
@@ -126,7 +126,12 @@ impl Shared {
             };
             let Some(topic) = image.topic_by_id(&id.topic_id) else { continue };
             if self.partitions.get(&id).is_none() {
-                let config = topic_config(&self.defaults, image, &topic.name);
+                // The partitions of a topic follow each other and share its configuration.
+                let config = match resolved.take() {
+                    Some((topic_id, config)) if topic_id == id.topic_id => config,
+                    _ => topic_config(&self.defaults, image, &topic.name),
+                };
+                resolved = Some((id.topic_id, Arc::clone(&config)));
                 self.partitions.create(id, &topic.name, config, partition.state.leader_epoch);
             }
         }
@@ -150,7 +155,7 @@ impl Shared {
             let partitions = Arc::clone(&self.partitions);
             let topic_id = *topic_id;
             // Folders are the device's business. What is left behind goes at the next start.
-            tokio::task::spawn_blocking(move || janitor::remove_topic(&partitions, topic_id));
+            tokio::task::spawn_blocking(move || partitions.discard_topic(topic_id));
         }
     }
 }
@@ -169,6 +174,8 @@ fn validate(
     configs: &Configs,
 ) -> Result<(), String> {
     match kind {
+        // What the broker says was checked at its start.
+        ResourceKind::Topic if configs.is_empty() => Ok(()),
         ResourceKind::Topic => {
             let settings = configs.iter().map(|(key, value)| (&**key, Some(&**value)));
             dynamic::validate_topic_settings(defaults, settings).map_err(|error| error.to_string())

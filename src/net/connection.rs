@@ -91,8 +91,6 @@ pub async fn serve(
         Ok(()) | Err(End::Closed) => tracing::debug!(%peer, "connection closed"),
         Err(End::Failed(error)) => tracing::debug!(%peer, %error, "connection failed"),
     }
-    let (broker, id) = (serving.broker, serving.facts.id);
-    broker.connection_closed(id);
 }
 
 impl Serving {

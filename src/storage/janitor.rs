@@ -10,7 +10,7 @@ use super::layout;
 use super::partition::Partition;
 use super::partitions::Partitions;
 use crate::kernel::log::retention;
-use crate::kernel::types::{TimestampMs, Uuid};
+use crate::kernel::types::TimestampMs;
 
 /// A file that no reader will look for again, to be removed after `file.delete.delay.ms`.
 pub struct Condemned {
@@ -111,16 +111,6 @@ pub fn checkpoint_grown(partitions: &Partitions) {
         if grown {
             sync_partition(&partition, partitions.rocks());
         }
-    }
-}
-
-/// Removes the partitions of a deleted topic and their files.
-pub fn remove_topic(partitions: &Partitions, topic_id: Uuid) {
-    if let Some(folder) = partitions.remove_topic(topic_id)
-        && let Err(error) = fs::remove_dir_all(&folder)
-    {
-        tracing::warn!(folder = %folder.display(), %error,
-            "the folder of a deleted topic cannot be removed; the next start removes it");
     }
 }
 

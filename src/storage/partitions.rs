@@ -186,6 +186,16 @@ impl Partitions {
         }
     }
 
+    /// Removes the partitions of a deleted topic and their files. Waits for the device.
+    pub fn discard_topic(&self, topic_id: Uuid) {
+        if let Some(folder) = self.remove_topic(topic_id)
+            && let Err(error) = std::fs::remove_dir_all(&folder)
+        {
+            tracing::warn!(folder = %folder.display(), %error,
+                "the folder of a deleted topic cannot be removed; the next start removes it");
+        }
+    }
+
     /// Limits of a partition's log under a configuration.
     pub fn limits(&self, id: TopicIdPartition, config: &TopicConfig) -> Limits {
         Limits {

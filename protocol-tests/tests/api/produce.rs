@@ -190,6 +190,55 @@ fn odd_records_that_kafka_takes_are_taken() {
     }
 }
 
+/// A batch of one record without key and value, with one header: these bytes as its key and value.
+fn with_header(header: &[u8]) -> Bytes {
+    // Attributes, timestamp and offset deltas, null key, empty value, one header.
+    let record = [&[0, 0, 0, 1, 0, 2], header].concat();
+    // Lengths are zigzag numbers, where a small one is its double.
+    let length = u8::try_from(record.len() * 2).expect("it is small");
+    batches::with_body(1, 0, &[&[length], &record[..]].concat())
+}
+
+#[test]
+fn header_keys_may_be_anything_but_null() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    create(&mut client, "t", 1, &[]);
+    let good: [(&str, &[u8]); 3] =
+        [("not UTF-8", b"\x02\xff\x01"), ("empty", b"\x00\x00"), ("null value", b"\x02h\x01")];
+    for (what, header) in good {
+        let batch = with_header(header);
+        let offset = produce(&mut client, "t", batch.clone());
+        let stored = fetch_records(&mut client, "t", offset);
+        assert_eq!(batches::bodies(&stored), [batch.slice(16..)], "{what}");
+    }
+    let null = try_produce(&mut client, "t", with_header(b"\x01\x01"));
+    assert_eq!(null.error_code, InvalidRecord.code());
+}
+
+#[test]
+fn offsets_inside_an_uncompressed_batch_are_stored_as_sent() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    create(&mut client, "t", 1, &[]);
+    let good = records(2);
+    // The offset delta is the fourth byte of a short record: length, attributes, time, offset.
+    let second = batches::HEAD_SIZE + 1 + usize::from(good[batches::HEAD_SIZE]) / 2;
+    for (first_delta, second_delta) in [(0, 0), (2, 0), (2, 4), (1, 3)] {
+        let batch = batches::patched(&good, batches::HEAD_SIZE + 3, &[first_delta]);
+        let batch = batches::patched(&batch, second + 3, &[second_delta]);
+        let offset = produce(&mut client, "t", batch.clone());
+        let stored = fetch_records(&mut client, "t", offset);
+        assert_eq!(batches::bodies(&stored), [batch.slice(16..)]);
+        // Compressed ones are put right.
+        let packed = batches::compressed(&batch, Codec::Gzip);
+        let offset = produce(&mut client, "t", packed);
+        let head = batches::heads(&fetch_records(&mut client, "t", offset))[0];
+        assert_eq!((head.record_count, head.last_offset_delta), (2, 1));
+        assert_eq!(head.codec(), Some(Codec::Gzip));
+    }
+}
+
 #[test]
 fn a_wrong_largest_timestamp_is_corrected() {
     let broker = Broker::start(&[]);

@@ -4,9 +4,11 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use felice::kernel::batch::{BatchBuilder, Codec};
+use kafka_protocol::ResponseError::OffsetOutOfRange;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_groups_response::DescribedGroup;
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
@@ -254,6 +256,40 @@ fn a_torn_tail_is_cut() {
         assert_eq!(batches::bodies(&stored), [records(2).slice(16..)], "{what}");
         broker.kill();
     }
+}
+
+#[test]
+fn what_retention_has_removed_stays_removed() {
+    let mut broker = Broker::start(&["log.retention.check.interval.ms=50"]);
+    let mut client = broker.connect();
+    create(&mut client, "t", 1, &[("segment.bytes", "1048576"), ("retention.bytes", "1048576")]);
+    for _ in 0..6 {
+        produce(&mut client, "t", batches::one(&vec![7; 600_000]));
+    }
+    let started = Instant::now();
+    // The active segment and the bytes before it stay.
+    while list_offset(&mut client, "t", -2).0 < 4 {
+        assert!(started.elapsed() < Duration::from_secs(10), "nothing is removed");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let start = list_offset(&mut client, "t", -2);
+    assert_eq!(start, (4, -1));
+    for way in ["kill", "RocksDB deleted"] {
+        let data = fetch(&mut client, "t", start.0 - 1);
+        assert_eq!((data.error_code, data.log_start_offset), (OffsetOutOfRange.code(), -1));
+        let data = fetch(&mut client, "t", start.0);
+        assert_eq!((data.error_code, data.log_start_offset), (0, start.0));
+        assert_eq!(list_offset(&mut client, "t", 0), (start.0, time()), "{way}");
+        assert_eq!(list_offset(&mut client, "t", -1), (6, -1), "{way}");
+        broker.kill();
+        if way == "RocksDB deleted" {
+            delete_rocksdb(&broker);
+        }
+        broker.restart();
+        client = broker.connect();
+        assert_eq!(list_offset(&mut client, "t", -2), start, "{way}");
+    }
+    assert_eq!(try_produce(&mut client, "t", records(1)).log_start_offset, start.0);
 }
 
 #[test]

@@ -1,0 +1,77 @@
+//! What a broker does now and then by itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::Broker;
+use crate::kernel::types::TimestampMs;
+use crate::net;
+use crate::storage::janitor;
+use crate::storage::partitions::Partitions;
+
+/// How often logs that grew get a checkpoint, so that a restart after a crash reads little.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Starts everything that runs until the broker stops.
+pub(super) fn spawn(
+    tasks: &mut JoinSet<()>,
+    broker: &Arc<Broker>,
+    stopping: &watch::Receiver<bool>,
+) {
+    tasks.spawn(keep_house(Arc::clone(broker), stopping.clone()));
+    let idle = Duration::from_millis(broker.config.producers.id_expiration_check_interval_ms);
+    let checkpoint: Work = |partitions, _| janitor::checkpoint_grown(partitions);
+    for (interval, work) in [(CHECKPOINT_INTERVAL, checkpoint), (idle, janitor::expire_producers)] {
+        tasks.spawn(repeat(Arc::clone(broker), stopping.clone(), interval, work));
+    }
+}
+
+/// Retention, now and then.
+async fn keep_house(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
+    let interval = Duration::from_millis(broker.config.log.retention_check_interval_ms);
+    let mut condemned = Vec::new();
+    loop {
+        let delay = match condemned.is_empty() {
+            true => interval,
+            false => interval.min(Duration::from_secs(15)),
+        };
+        tokio::select! {
+            // Cancel-safe: both arms only wait.
+            () = net::stopped(&mut stopping) => return,
+            () = tokio::time::sleep(delay) => {}
+        }
+        let (partitions, now) = (Arc::clone(&broker.partitions), broker.clock.now());
+        let kept = std::mem::take(&mut condemned);
+        let done = tokio::task::spawn_blocking(move || {
+            let mut condemned = janitor::remove_condemned(kept, now);
+            condemned.extend(janitor::retain(&partitions, now));
+            condemned
+        });
+        condemned = done.await.unwrap_or_default();
+    }
+}
+
+/// Work on all partitions.
+type Work = fn(&Partitions, TimestampMs);
+
+/// Does some work on the partitions now and then.
+async fn repeat(
+    broker: Arc<Broker>,
+    mut stopping: watch::Receiver<bool>,
+    interval: Duration,
+    work: Work,
+) {
+    loop {
+        tokio::select! {
+            // Cancel-safe: both arms only wait.
+            () = net::stopped(&mut stopping) => return,
+            () = tokio::time::sleep(interval) => {}
+        }
+        let (partitions, now) = (Arc::clone(&broker.partitions), broker.clock.now());
+        // Work that failed says so, and is tried again.
+        let _ = tokio::task::spawn_blocking(move || work(&partitions, now)).await;
+    }
+}
