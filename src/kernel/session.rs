@@ -161,8 +161,7 @@ impl Sessions {
         if session.epoch != request.epoch {
             return Err(Error::WrongEpoch);
         }
-        let names_topics = !request.wanted.is_empty() || !request.forgotten.is_empty();
-        if names_topics && session.by_id != request.by_id {
+        if session.by_id != request.by_id {
             return Err(Error::TopicIdMismatch);
         }
         session.last_used = now;

@@ -84,6 +84,9 @@ pub fn read(
         Err(ReadFailure::Failed(error)) => return Err(error),
     };
     let Some((position, header)) = found else { return Ok(Read::Empty) };
+    if !whole_batch && bytes_max < header.total_size() as u64 {
+        return Ok(Read::Empty);
+    }
     let least = if whole_batch { header.total_size() as u64 } else { 0 };
     let length = bytes_max.max(least).min(place.size - position);
     if length == 0 {
