@@ -364,13 +364,14 @@ impl Partition {
         Ok(())
     }
 
-    /// Keeps dirty data small, so that neither a sync nor the kernel's own limit stalls a writer.
+    /// Keeps dirty data small, so that a sync has little left to do. Where nobody waits for syncs
+    /// the kernel writes back when it sees fit.
     fn pace_write_back(&self, state: &mut State, file: &Arc<File>, end: u64) {
         if state.write_back_from > end {
             state.write_back_from = 0;
         }
         let length = end - state.write_back_from;
-        if length >= WRITE_BACK_BYTES && self.durability != Durability::None {
+        if length >= WRITE_BACK_BYTES && self.durability == Durability::Fsync {
             self.flusher.write_back(Arc::clone(file), state.write_back_from, length);
             state.write_back_from = end;
         }
