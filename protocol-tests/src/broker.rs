@@ -172,7 +172,7 @@ fn ready_address(line: &str) -> Option<SocketAddr> {
 }
 
 /// `FELICE_BIN`, or the newer of the release and debug binaries beside the test's own directory.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("FELICE_BIN") {
         return PathBuf::from(path);
     }

@@ -168,8 +168,11 @@ fn a_duplicate_has_the_append_time_of_the_original() {
     assert_eq!(again.log_append_time_ms, first.log_append_time_ms);
 }
 
+/// A way to end a broker.
+type Ending = (&'static str, fn(&mut Broker));
+
 /// Ways for a broker to end and begin again.
-const WAYS: [(&str, fn(&mut Broker)); 4] = [
+const WAYS: [Ending; 4] = [
     ("stop", |broker| broker.stop()),
     ("kill", |broker| broker.kill()),
     ("stop, RocksDB deleted", |broker| {

@@ -173,7 +173,8 @@ fn every_kind_of_end_leaves_the_same_answers() {
     assert!(before.duplicates.iter().all(|(code, _)| *code == 0));
     assert_eq!(before.offsets, [7, 3, 11]);
     assert_eq!(before.groups, ["a", "b", "members"]);
-    let ends: [(&str, fn(&mut Broker)); 5] = [
+    type Ending = (&'static str, fn(&mut Broker));
+    let ends: [Ending; 5] = [
         ("kill", |broker| broker.kill()),
         ("stop", |broker| broker.stop()),
         ("stop, RocksDB deleted", |broker| {
