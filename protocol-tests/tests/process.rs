@@ -103,7 +103,8 @@ fn mistakes_in_the_configuration_are_placed_and_the_nearest_key_is_named() {
 fn a_server_properties_file_of_kafkas_is_taken_as_it_is() {
     let data = folder("properties");
     let properties = data.join("server.properties");
-    let text = "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@localhost:9093\n\
+    let text = "process.roles=broker,controller\nnode.id=1\n\
+         controller.quorum.voters=1@localhost:9093\n\
          listeners=PLAINTEXT://127.0.0.1:0,CONTROLLER://127.0.0.1:9093\n\
          controller.listener.names=CONTROLLER\nnum.network.threads=3\nlog.retention.hours=1\n\
          log.retention.hours=168\n";

@@ -8,6 +8,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::net::TcpStream;
@@ -32,6 +33,9 @@ const DRAIN_BYTES: usize = 1024 * 1024;
 const UNANSWERED_MAX: usize = 256;
 /// Bytes of answers that may wait for a slow reader before reading stops.
 const OUTPUT_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// How long requests that have begun may take when the broker stops; long polls are cut short.
+const FINISH_MAX: Duration = Duration::from_millis(500);
 
 /// Why a connection ended.
 enum End {
@@ -64,6 +68,8 @@ struct Serving {
     reserved: Reserved,
     pending: VecDeque<Pending>,
     output: Output,
+    /// Bytes of answers that are ready behind one that is not.
+    held: usize,
     end_of_input: bool,
 }
 
@@ -85,6 +91,7 @@ pub async fn serve(
         reserved: Reserved::default(),
         pending: VecDeque::new(),
         output: Output::default(),
+        held: 0,
         end_of_input: false,
     };
     match serving.run().await {
@@ -99,20 +106,21 @@ impl Serving {
         let idle = self.net.limits.idle;
         let mut idle_timer: Pin<Box<Sleep>> = Box::pin(tokio::time::sleep(idle));
         let mut active = Instant::now();
+        let mut leaving = false;
         loop {
-            self.run_arrived().await?;
-            self.collect().await?;
+            self.run_arrived().await;
+            self.collect().await;
             let written = self.output.write(&self.stream)?;
             if written > 0 {
                 active = Instant::now();
-            }
-            if self.end_of_input && self.pending.is_empty() && self.output.is_empty() {
-                return Ok(());
             }
             if self.has_runnable_frame() {
                 // Others get a turn between the drains of a busy connection.
                 tokio::task::yield_now().await;
                 continue;
+            }
+            if self.end_of_input && self.pending.is_empty() && self.output.is_empty() {
+                return Ok(());
             }
             let may_read = self.may_read();
             let (stream, front) = (&self.stream, self.pending.front_mut());
@@ -128,23 +136,25 @@ impl Serving {
                 ready = stream.writable(), if !self.output.is_empty() => ready?,
                 resolved = resolve(front), if waits_for_answer => {
                     self.pending.pop_front();
-                    self.accept(resolved)?;
+                    self.accept(resolved);
                 }
                 () = &mut idle_timer => {
-                    // A client that waits for an answer is not idle, one that takes none is.
+                    // A client that waits for an answer is not idle, one that takes none is. One
+                    // that has closed its side may be gone: nothing else would tell.
                     let quiet = active.elapsed();
-                    let waits = waits_for_answer && self.output.is_empty();
-                    if quiet >= idle && !waits {
+                    let waits = waits_for_answer && self.output.is_empty() && !self.end_of_input;
+                    if leaving || (quiet >= idle && !waits) {
                         return Err(End::Closed);
                     }
                     let rest = idle.checked_sub(quiet).unwrap_or(idle);
                     idle_timer.as_mut().reset(Instant::now() + rest);
                 }
-                changed = stopping.changed() => {
+                changed = stopping.changed(), if !leaving => {
                     if changed.is_err() || *stopping.borrow() {
-                        // Long polls are cut short: their clients ask another broker, or again.
-                        self.pending.retain(|pending| matches!(pending, Pending::Ready(_)));
+                        // Nothing is dropped from between: answers keep their order to the end.
                         self.end_of_input = true;
+                        leaving = true;
+                        idle_timer.as_mut().reset(Instant::now() + FINISH_MAX);
                     }
                 }
             }
@@ -156,7 +166,7 @@ impl Serving {
     }
 
     fn may_run(&self) -> bool {
-        self.pending.len() < UNANSWERED_MAX && self.output.size() < OUTPUT_BYTES_MAX
+        self.pending.len() < UNANSWERED_MAX && self.output.size() + self.held < OUTPUT_BYTES_MAX
     }
 
     fn has_runnable_frame(&self) -> bool {
@@ -185,9 +195,11 @@ impl Serving {
     async fn read(&mut self) -> Result<usize, End> {
         let mut total = 0;
         while total < DRAIN_BYTES {
-            let missing = match self.announced()? {
-                Some(length) => (4 + length).saturating_sub(self.input.len()),
-                None => 0,
+            let missing = match self.announced() {
+                Ok(Some(length)) => (4 + length).saturating_sub(self.input.len()),
+                Ok(None) => 0,
+                // Ends the connection when it is looked at in its turn.
+                Err(_) => break,
             };
             if self.input.capacity() - self.input.len() < READ_BYTES / 4 {
                 let room = missing.min(FRAME_ROOM_BYTES.max(self.input.len()));
@@ -212,9 +224,16 @@ impl Serving {
 
     /// Runs every whole request that has arrived, in order. Batches of consecutive Produce
     /// requests are written together; anything else first sees them written.
-    async fn run_arrived(&mut self) -> Result<(), End> {
+    async fn run_arrived(&mut self) {
         while self.may_run() {
-            let Some(length) = self.frame_length()? else { break };
+            let length = match self.frame_length() {
+                Ok(Some(length)) => length,
+                Ok(None) => break,
+                Err(_) => {
+                    self.finish();
+                    break;
+                }
+            };
             self.input.advance(4);
             let frame = self.input.split_to(length).freeze();
             let limits = &self.net.limits.guard;
@@ -228,13 +247,13 @@ impl Serving {
                 }
             };
             match outcome {
-                Outcome::Now(frame) => self.pending.push_back(Pending::Ready(frame)),
+                Outcome::Now(frame) => {
+                    self.held += frame.size();
+                    self.pending.push_back(Pending::Ready(frame));
+                }
                 Outcome::Later(answer) => self.pending.push_back(Pending::Later(answer)),
                 Outcome::Unanswered(done) => self.pending.push_back(Pending::Unanswered(done)),
-                Outcome::Close => {
-                    self.commit();
-                    return self.close().await;
-                }
+                Outcome::Close => self.finish(),
             }
         }
         self.commit();
@@ -244,22 +263,20 @@ impl Serving {
         if self.input.is_empty() && self.input.capacity() > READ_BYTES {
             self.input = BytesMut::new();
         }
-        Ok(())
     }
 
     fn commit(&self) {
         self.facts.drain.commit(self.broker.clock.now());
     }
 
-    /// Ends the connection after the answers that are already due.
-    async fn close(&mut self) -> Result<(), End> {
-        self.collect().await?;
-        self.output.write(&self.stream)?;
-        Err(End::Closed)
+    /// Takes nothing more: the connection ends when the answers to what came before have left.
+    fn finish(&mut self) {
+        self.input.clear();
+        self.end_of_input = true;
     }
 
     /// Moves the answers that are ready, from the front on, to the output.
-    async fn collect(&mut self) -> Result<(), End> {
+    async fn collect(&mut self) {
         while let Some(front) = self.pending.front_mut() {
             let ready = match front {
                 Pending::Ready(_) => true,
@@ -268,7 +285,7 @@ impl Serving {
                     match polled {
                         Poll::Ready(resolved) => {
                             self.pending.pop_front();
-                            self.accept(resolved)?;
+                            self.accept(resolved);
                             continue;
                         }
                         Poll::Pending => false,
@@ -279,19 +296,22 @@ impl Serving {
                 break;
             }
             if let Some(Pending::Ready(frame)) = self.pending.pop_front() {
+                self.held -= frame.size();
                 self.output.push(frame);
             }
         }
-        Ok(())
     }
 
-    fn accept(&mut self, resolved: Resolved) -> Result<(), End> {
+    fn accept(&mut self, resolved: Resolved) {
         match resolved {
             Resolved::Answer(frame) => self.output.push(frame),
             Resolved::NoAnswer => {}
-            Resolved::Close => return Err(End::Closed),
+            Resolved::Close => {
+                self.finish();
+                self.pending.clear();
+                self.held = 0;
+            }
         }
-        Ok(())
     }
 }
 

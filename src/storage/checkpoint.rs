@@ -58,6 +58,14 @@ pub fn store(partition: &Arc<Partition>, rocks: &Rocks, captured: Captured) {
     }
 }
 
+/// Removes the indexes of segments that retention took, those below `log_start_offset`.
+pub fn forget_indexes(partition: &Partition, rocks: &Rocks, log_start_offset: Offset) {
+    let mut changes = Changes::default();
+    let key = |base_offset| schema::segment_index::key(partition.id, base_offset);
+    changes.delete_range(&key(0), &key(log_start_offset));
+    rocks.commit(changes);
+}
+
 /// Removes everything stored for a partition.
 pub fn forget(partition: &Partition, rocks: &Rocks) {
     let mut changes = Changes::default();

@@ -123,7 +123,11 @@ fn sync_group(partitions: &[Arc<Partition>], rocks: &Rocks) {
     let share = partitions.len().div_ceil(SYNC_THREADS_MAX);
     std::thread::scope(|scope| {
         for part in partitions.chunks(share) {
-            scope.spawn(|| part.iter().for_each(|partition| sync_partition(partition, rocks)));
+            let sync_part = || part.iter().for_each(|partition| sync_partition(partition, rocks));
+            // A system that has no thread left gets its syncs all the same, one after the other.
+            if std::thread::Builder::new().spawn_scoped(scope, sync_part).is_err() {
+                sync_part();
+            }
         }
     });
 }
@@ -157,6 +161,10 @@ pub fn sync_partition(partition: &Arc<Partition>, rocks: &Rocks) {
     };
     debug_assert_eq!(covered.files.len(), covered.segments.len());
     if let Err(error) = sync_files(partition, &covered) {
+        if partition.is_deleted() {
+            // The folder went with its topic.
+            return;
+        }
         partition.poison(&error);
         return;
     }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::checkpoint;
 use super::flusher::sync_partition;
 use super::layout;
 use super::partition::Partition;
@@ -28,6 +29,8 @@ pub fn retain(partitions: &Partitions, now: TimestampMs) -> Vec<Condemned> {
             Ok(files) if files.is_empty() => {}
             Ok(files) => {
                 sync_partition(&partition, partitions.rocks());
+                let log_start_offset = partition.log_start_offset();
+                checkpoint::forget_indexes(&partition, partitions.rocks(), log_start_offset);
                 condemned.extend(files);
             }
             Err(error) => {
@@ -73,7 +76,9 @@ fn retain_partition(
         match fs::rename(&path, &renamed) {
             Ok(()) => condemned.push(Condemned { path: renamed, due }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+            // No reader looks for it any more; the space stays taken.
+            Err(error) => tracing::warn!(file = %path.display(), %error,
+                "an old segment cannot be renamed; remove it by hand"),
         }
     }
     Ok(condemned)

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use tokio::sync::{Notify, oneshot};
 
@@ -69,6 +69,8 @@ pub struct State {
     pub log: Log,
     /// Open files by base offset: the active segment, and closed ones not yet synced.
     pub files: HashMap<Offset, Arc<File>>,
+    /// Closed segments that readers have open, so that many answers share one descriptor.
+    readers: HashMap<Offset, Weak<File>>,
     /// Segments with bytes that no sync has covered.
     pub unsynced: Vec<Offset>,
     /// Whether a file was created since the folder was last synced.
@@ -158,6 +160,7 @@ impl Partition {
                 log: parts.log,
                 unsynced: parts.unsynced.iter().map(|(base, _)| *base).collect(),
                 files: parts.unsynced.into_iter().collect(),
+                readers: HashMap::new(),
                 folder_unsynced: false,
                 checkpoint_due: false,
                 checkpointed_size: write_back_from,
@@ -212,6 +215,11 @@ impl Partition {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the partition's topic was deleted.
+    pub fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::Acquire)
+    }
+
     /// Whether the partition can be used.
     pub fn check_online(&self) -> Result<(), StorageError> {
         if self.deleted.load(Ordering::Acquire) {
@@ -230,14 +238,14 @@ impl Partition {
         batches: &mut [Prepared],
         now: TimestampMs,
     ) -> Vec<AppendResult> {
+        let mut state = self.state();
+        // Under the mutex: nothing is appended behind a failed write or into a removed folder.
         if let Err(error) = self.check_online() {
             return batches.iter().map(|_| Err(error.clone().into())).collect();
         }
-        let mut state = self.state();
         let (results, bytes, written) = self.append_ordered(&mut state, batches, now);
         let end_offset = state.log.end_offset();
         if let Err(error) = written {
-            drop(state);
             self.poison(&error);
             return results.into_iter().map(|_| Err(StorageError::Poisoned.into())).collect();
         }
@@ -411,8 +419,13 @@ impl Partition {
         if let Some(file) = state.files.get(&base_offset) {
             return Ok(Arc::clone(file));
         }
-        drop(state);
-        disk::open_readonly(&layout::segment_file(&self.folder, base_offset)).map(Arc::new)
+        if let Some(file) = state.readers.get(&base_offset).and_then(Weak::upgrade) {
+            return Ok(file);
+        }
+        let file = Arc::new(disk::open_readonly(&layout::segment_file(&self.folder, base_offset))?);
+        state.readers.retain(|_, reader| reader.strong_count() > 0);
+        state.readers.insert(base_offset, Arc::downgrade(&file));
+        Ok(file)
     }
 
     /// Takes the partition offline after a failed write or sync: the first failure is the last.
@@ -428,7 +441,10 @@ impl Partition {
 
     /// Ends the partition's life with its topic.
     pub fn mark_deleted(&self) {
+        // An append that has begun ends first; a later one sees the mark.
+        let state = self.state();
         self.deleted.store(true, Ordering::Release);
+        drop(state);
         self.fail_waiters(&StorageError::Deleted);
         self.wake_fetches(i64::MAX / 2);
     }

@@ -171,6 +171,8 @@ impl Partitions {
         };
         for partition in &removed {
             partition.mark_deleted();
+            // A sync that has begun must not store a checkpoint after it was forgotten.
+            drop(partition.sync_turn());
         }
         removed.iter().for_each(|partition| checkpoint::forget(partition, &self.rocks));
         let folder = layout::topic_folder(&self.data, topic_id);

@@ -139,6 +139,10 @@ struct Scan<'a> {
 impl Scan<'_> {
     /// Reads one segment from where the log ends. `false` if it had to be cut.
     fn segment(&mut self, base_offset: Offset, size: u64) -> io::Result<bool> {
+        // Only the last one stays open: there may be more segments than descriptors.
+        for (_, file) in self.unsynced.drain(..) {
+            disk::sync_data(&file)?;
+        }
         if self.log.active().base_offset != base_offset {
             self.begin(base_offset);
         }
