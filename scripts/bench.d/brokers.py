@@ -126,7 +126,7 @@ class Felice(Broker):
     """Felice's release binary; the durability of acks=all is a setting of the broker."""
 
     name = "Felice"
-    memory_limit = GIB * 3 // 2
+    memory_limit = 2 * GIB
 
     def __init__(self, folder, program):
         super().__init__(folder)

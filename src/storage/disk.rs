@@ -11,6 +11,9 @@ use rustix::fs::Advice;
 /// Most pieces the operating system takes in one vectored write.
 const PIECES_MAX: usize = 1024;
 
+/// Distance of the bytes that are waited for while a range comes in from the device.
+const READ_AHEAD_STEP_BYTES: usize = 64 * 1024;
+
 /// Opens a segment for reading and writing, creating it if needed.
 pub fn open_segment(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
@@ -133,18 +136,13 @@ pub fn is_resident(file: &File, position: u64) -> bool {
     !read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
-/// Reads a range into the page cache. Waits for the device: never on a network thread.
+/// Brings a range into the page cache. Waits for the device: never on a network thread.
 pub fn make_resident(file: &File, position: u64, length: u64) -> io::Result<()> {
+    // The advice starts the whole read; one byte in each step waits for it without copying all.
     let _ = rustix::fs::fadvise(file, position, std::num::NonZero::new(length), Advice::WillNeed);
-    let mut buffer = vec![0u8; 256 * 1024];
-    let mut at = position;
-    let end = position + length;
-    while at < end {
-        let step = (end - at).min(buffer.len() as u64) as usize;
-        match read_at(file, &mut buffer[..step], at)? {
-            0 => break,
-            read => at += read as u64,
-        }
+    let last = position + length - 1;
+    for at in (position..last).step_by(READ_AHEAD_STEP_BYTES).chain([last]) {
+        read_at(file, &mut [0u8; 1], at)?;
     }
     Ok(())
 }
