@@ -50,6 +50,8 @@ pub struct Broker {
     pub producer_ids: ProducerIds,
     /// Addresses the listeners are bound to, in the order of the configuration.
     pub bound: Vec<SocketAddr>,
+    /// Turns true when the broker stops: long polls are answered then.
+    pub stopping: watch::Receiver<bool>,
 }
 
 impl Broker {
@@ -147,7 +149,7 @@ async fn serve(config: NodeConfig, started: Instant) -> Result<(), Error> {
         (signals(SignalKind::interrupt())?, signals(SignalKind::terminate())?);
     let (stop, stopping) = watch::channel(false);
     let listeners = bind(&config)?;
-    let mut house = House::open(config, &listeners).await?;
+    let mut house = House::open(config, &listeners, stopping.clone()).await?;
     house.register().await?;
     let broker = Arc::clone(&house.broker);
     let net = Arc::new(Net::new(limits(&broker.config), stopping.clone()));

@@ -278,8 +278,14 @@ impl Plan {
             }
             match plan.limits.deadline {
                 Some(deadline) => {
-                    // Both outcomes read once more; the deadline makes the next round the last.
-                    let _ = tokio::time::timeout_at(deadline, waiter.woken()).await;
+                    let mut stopping = plan.broker.stopping.clone();
+                    tokio::select! {
+                        // Cancel-safe: a wake-up that is not taken is there the next time.
+                        () = waiter.woken() => {}
+                        // The next round is the last.
+                        () = tokio::time::sleep_until(deadline) => {}
+                        Ok(_) = stopping.wait_for(|stop| *stop) => return plan.finish(fetched),
+                    }
                 }
                 None => return plan.finish(fetched),
             }

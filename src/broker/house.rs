@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::{Broker, Error};
 use crate::clock::Clock;
@@ -42,6 +43,7 @@ impl House {
     pub(super) async fn open(
         config: NodeConfig,
         listeners: &[TcpListener],
+        stopping: watch::Receiver<bool>,
     ) -> Result<House, Error> {
         let clock = Clock::System;
         let ids = [fresh_uuid()?, fresh_uuid()?];
@@ -81,6 +83,7 @@ impl House {
             control,
             partitions,
             bound,
+            stopping,
             config,
         });
         Ok(House { broker, flusher, metadata, unclean, data_dir })
