@@ -294,7 +294,11 @@ impl Plan {
 
     fn has_grown(&self, fetched: &[FetchedPartition]) -> bool {
         self.partitions.iter().zip(fetched).any(|(partition, fetched)| match partition {
-            Ok(partition) => partition.high_watermark() != fetched.high_watermark,
+            // A partition that went away meanwhile is news too.
+            Ok(partition) => {
+                partition.check_online().is_err()
+                    || partition.high_watermark() != fetched.high_watermark
+            }
             Err(_) => false,
         })
     }

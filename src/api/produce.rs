@@ -233,7 +233,8 @@ async fn stage(
         prepare(&records, &rules, &partition.config(), now)
     };
     let (prepared, log_append_time) = prepared?;
-    Ok((cx.connection.drain.stage(Arc::clone(partition), prepared), log_append_time))
+    let result = cx.connection.drain.stage(Arc::clone(partition), prepared, acks == -1);
+    Ok((result, log_append_time))
 }
 
 fn rules(cx: &Cx, partition: &Partition) -> Rules {
@@ -325,6 +326,11 @@ impl StagedPartition {
         let appended = match result.await {
             Ok(Ok(appended)) => appended,
             Ok(Err(failure)) => {
+                if acks == -1 {
+                    // What the batch was judged against may not be on disk yet. Whether it gets
+                    // there changes nothing in the answer.
+                    let _ = partition.durable(partition.high_watermark()).await;
+                }
                 let refusal =
                     Refusal { code: error::append_code(&failure), ..Refusal::default() };
                 return shape_refusal(answer, refusal, version);

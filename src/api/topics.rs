@@ -30,7 +30,7 @@ pub fn resolve(
     name: &str,
     partition: PartitionIndex,
 ) -> Result<Arc<Partition>, i16> {
-    let topic_id = if id.is_nil() {
+    let topic_id = if id.is_nil() && (cx.version < 13 || !name.is_empty()) {
         let image = cx.broker.control.image();
         image.topic(name).map(|topic| topic.id).ok_or(Code::UnknownTopicOrPartition.code())?
     } else {

@@ -21,7 +21,7 @@ use crate::kernel::meta::{Command, Image};
 use crate::kernel::types::{TopicIdPartition, Uuid};
 use crate::random;
 use crate::storage::data_dir::DataDir;
-use crate::storage::flusher::{Flusher, sync_partition};
+use crate::storage::flusher::Flusher;
 use crate::storage::metadata_log::{self, MetadataLog};
 use crate::storage::partition::{Durability, Partition};
 use crate::storage::partitions::Partitions;
@@ -62,6 +62,7 @@ impl House {
         let (log, mut image) = open_metadata(&config, &data_dir, &partitions, &clock)?;
         log.abort_unfinished(&mut image, clock.now()).await.map_err(Error::Register)?;
         let metadata = Arc::clone(log.partition());
+        log.removed_topics().iter().for_each(|id| partitions.discard_topic(*id));
         let unclean = open_partitions(&config, &data_dir, &partitions, &image, &clock)?;
         let control = Control::new(clock.clone(), &config, Arc::clone(&partitions), log, image);
         let bound = listeners
@@ -128,7 +129,7 @@ impl House {
                 state.checkpoint_due |= grown;
                 drop(state);
                 if pending {
-                    sync_partition(&partition, partitions.rocks());
+                    self.flusher.handle().sync(partition);
                 }
             }
             self.flusher.stop();

@@ -110,6 +110,11 @@ struct Remembered {
     log_start_offset: Offset,
 }
 
+/// Most partitions of one session: a request for more is answered without a session.
+const SESSION_PARTITIONS_MAX: usize = 100_000;
+/// Most partitions of all sessions together.
+const PARTITIONS_MAX: usize = 500_000;
+
 #[derive(Debug)]
 struct Session {
     epoch: i32,
@@ -164,6 +169,10 @@ impl Sessions {
         if session.by_id != request.by_id {
             return Err(Error::TopicIdMismatch);
         }
+        if session.partitions.len() + request.wanted.len() > SESSION_PARTITIONS_MAX {
+            self.sessions.remove(&request.id);
+            return Err(Error::UnknownId);
+        }
         session.last_used = now;
         session.epoch = if session.epoch == i32::MAX { 1 } else { session.epoch + 1 };
         for key in &request.forgotten {
@@ -177,7 +186,10 @@ impl Sessions {
     }
 
     fn create(&mut self, now: TimestampMs, id: i32, by_id: bool, wanted: &[Wanted]) -> i32 {
-        if self.sessions.contains_key(&id) || id <= NO_SESSION {
+        let total: usize = self.sessions.values().map(|session| session.partitions.len()).sum();
+        let too_many =
+            wanted.len() > SESSION_PARTITIONS_MAX || total + wanted.len() > PARTITIONS_MAX;
+        if self.sessions.contains_key(&id) || id <= NO_SESSION || too_many {
             return NO_SESSION;
         }
         if self.sessions.len() >= self.slots && !self.evict(now, wanted.len()) {

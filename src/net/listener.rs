@@ -97,6 +97,10 @@ fn admit(
 }
 
 fn prepare(stream: &TcpStream, peer: SocketAddr, net: &Net) {
+    // A peer that vanishes during a long poll is noticed by the system alone.
+    if let Err(error) = socket2::SockRef::from(stream).set_keepalive(true) {
+        tracing::debug!(%peer, %error, "SO_KEEPALIVE cannot be set");
+    }
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY cannot be set");
     }

@@ -50,6 +50,7 @@ pub type AppendResult = Result<Appended, AppendError>;
 struct Staged {
     partition: Arc<Partition>,
     batch: Prepared,
+    is_awaited: bool,
     done: oneshot::Sender<AppendResult>,
 }
 
@@ -61,13 +62,16 @@ pub struct Drain {
 
 impl Drain {
     /// Queues a batch behind those staged before it. Its result follows when the drain commits.
+    /// `is_awaited` says that somebody will wait until it is durable: the sync begins with the
+    /// commit, so that those of several partitions run side by side.
     pub fn stage(
         &self,
         partition: Arc<Partition>,
         batch: Prepared,
+        is_awaited: bool,
     ) -> oneshot::Receiver<AppendResult> {
         let (done, result) = oneshot::channel();
-        self.lock().push(Staged { partition, batch, done });
+        self.lock().push(Staged { partition, batch, is_awaited, done });
         result
     }
 
@@ -84,13 +88,18 @@ impl Drain {
         while let Some(first) = staged.next() {
             let partition = first.partition;
             let (mut batches, mut answers) = (vec![first.batch], vec![first.done]);
+            let mut is_awaited = first.is_awaited;
             while let Some(next) = staged.next_if(|next| Arc::ptr_eq(&next.partition, &partition)) {
                 batches.push(next.batch);
                 answers.push(next.done);
+                is_awaited |= next.is_awaited;
             }
             for (done, result) in answers.into_iter().zip(partition.append(&mut batches, now)) {
                 // A receiver that is gone belongs to a closed connection: nobody waits.
                 let _ = done.send(result);
+            }
+            if is_awaited {
+                partition.ask_sync();
             }
         }
     }

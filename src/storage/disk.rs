@@ -4,7 +4,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::Advice;
 
@@ -89,20 +89,16 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Creates a folder with all its parents and makes their names durable.
-pub fn create_folder(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
+/// Creates a folder with all its parents. Answers the folders that got a new name in them, which
+/// a crash may lose before they are synced.
+pub fn create_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut changed = Vec::new();
+    if !folder.is_dir() {
+        let missing = folder.ancestors().take_while(|folder| !folder.is_dir());
+        changed.extend(missing.filter_map(Path::parent).map(Path::to_owned));
+        fs::create_dir_all(folder)?;
     }
-    if let Some(parent) = folder.parent() {
-        create_folder(parent)?;
-        match fs::create_dir(folder) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            other => other?,
-        }
-        sync_folder(parent)?;
-    }
-    Ok(())
+    Ok(changed)
 }
 
 /// Writes a small file so that a crash leaves either the old or the new contents.

@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -137,7 +138,7 @@ struct Covered {
     files: Vec<Arc<File>>,
     segments: Vec<Offset>,
     end_offset: Offset,
-    folder: bool,
+    folders: Vec<PathBuf>,
     checkpoint: Option<checkpoint::Captured>,
 }
 
@@ -153,14 +154,14 @@ pub fn sync_partition(partition: &Arc<Partition>, rocks: &Rocks) {
         Covered {
             files: segments.iter().filter_map(|base| state.files.get(base).cloned()).collect(),
             end_offset: state.log.end_offset(),
-            folder: std::mem::take(&mut state.folder_unsynced),
+            folders: std::mem::take(&mut state.folders_unsynced),
             checkpoint: std::mem::take(&mut state.checkpoint_due)
                 .then(|| checkpoint::capture(&mut state)),
             segments,
         }
     };
     debug_assert_eq!(covered.files.len(), covered.segments.len());
-    if let Err(error) = sync_files(partition, &covered) {
+    if let Err(error) = sync_files(&covered) {
         if partition.is_deleted() {
             // The folder went with its topic.
             return;
@@ -174,12 +175,12 @@ pub fn sync_partition(partition: &Arc<Partition>, rocks: &Rocks) {
     }
 }
 
-fn sync_files(partition: &Partition, covered: &Covered) -> std::io::Result<()> {
+fn sync_files(covered: &Covered) -> std::io::Result<()> {
     for file in &covered.files {
         disk::sync_data(file)?;
     }
-    if covered.folder {
-        disk::sync_folder(&partition.folder)?;
+    for folder in &covered.folders {
+        disk::sync_folder(folder)?;
     }
     Ok(())
 }

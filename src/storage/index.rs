@@ -13,14 +13,15 @@ use crate::kernel::log::index::SparseIndex;
 use crate::kernel::log::segment::Segment;
 use crate::kernel::types::{Offset, TopicIdPartition};
 
-/// Most indexes held in memory.
-const CACHED_MAX: usize = 256;
+/// Most index entries held in memory, at 16 bytes each.
+const CACHED_ENTRIES_MAX: usize = 2 * 1024 * 1024;
 
 type Key = (TopicIdPartition, Offset);
 
 #[derive(Default)]
 struct Cached {
     indexes: HashMap<Key, (u64, Arc<SparseIndex>)>,
+    entries: usize,
     clock: u64,
 }
 
@@ -70,15 +71,19 @@ impl Indexes {
 
     fn keep(&self, key: Key, index: &Arc<SparseIndex>) {
         let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
-        if cached.indexes.len() >= CACHED_MAX {
+        cached.entries += index.len();
+        while cached.entries > CACHED_ENTRIES_MAX {
             let oldest = cached.indexes.iter().min_by_key(|(_, (used, _))| *used);
-            if let Some(oldest) = oldest.map(|(key, _)| *key) {
-                cached.indexes.remove(&oldest);
+            let Some(oldest) = oldest.map(|(key, _)| *key) else { break };
+            if let Some((_, dropped)) = cached.indexes.remove(&oldest) {
+                cached.entries -= dropped.len();
             }
         }
         cached.clock += 1;
         let clock = cached.clock;
-        cached.indexes.insert(key, (clock, Arc::clone(index)));
+        if let Some((_, replaced)) = cached.indexes.insert(key, (clock, Arc::clone(index))) {
+            cached.entries -= replaced.len();
+        }
     }
 }
 

@@ -52,6 +52,7 @@ pub enum Error {
 /// The open metadata log.
 pub struct MetadataLog {
     partition: Arc<Partition>,
+    removed_topics: Vec<Uuid>,
     /// Bytes of log behind the newest snapshot.
     bytes_since_snapshot: AtomicU64,
 }
@@ -69,18 +70,26 @@ impl MetadataLog {
             let reason = format!("records {} to {} are missing", image.revision + 1, start - 1);
             return Err(damaged(reason));
         }
-        let mut failure = None;
+        let (mut failure, mut removed_topics) = (None, Vec::new());
         reader::replay(&partition, indexes, image.revision + 1, |header, bytes| {
             if failure.is_none() {
-                failure = fold(&mut image, header, bytes).err();
+                failure = fold(&mut image, header, bytes, &mut removed_topics).err();
             }
             Ok(())
         })?;
         if let Some(reason) = failure {
             return Err(damaged(reason));
         }
-        let size = partition.state().log.size();
-        Ok((MetadataLog { partition, bytes_since_snapshot: AtomicU64::new(size) }, image))
+        // A removal inside an aborted transaction never took effect.
+        removed_topics.retain(|id| image.topic_by_id(id).is_none());
+        let bytes_since_snapshot = AtomicU64::new(partition.state().log.size());
+        Ok((MetadataLog { partition, removed_topics, bytes_since_snapshot }, image))
+    }
+
+    /// Topics whose removal stands in the log behind the newest snapshot: a stop right after it
+    /// may have left their files.
+    pub fn removed_topics(&self) -> &[Uuid] {
+        &self.removed_topics
     }
 
     /// Ends a change that a crash cut short: a log that ends inside a transaction takes nothing
@@ -176,7 +185,12 @@ fn batch_of(records: &[Record], now: TimestampMs) -> bytes::Bytes {
     builder.build()
 }
 
-fn fold(image: &mut Image, header: &BatchHeader, bytes: &[u8]) -> Result<(), String> {
+fn fold(
+    image: &mut Image,
+    header: &BatchHeader,
+    bytes: &[u8],
+    removed_topics: &mut Vec<Uuid>,
+) -> Result<(), String> {
     if header.is_control() {
         image.revision = header.last_offset();
         return Ok(());
@@ -190,6 +204,9 @@ fn fold(image: &mut Image, header: &BatchHeader, bytes: &[u8]) -> Result<(), Str
         let record = Record::decode(&value).map_err(|error| error.to_string())?;
         image.apply(&record).map_err(|error| format!("offset {}: {error}", item.offset))?;
         image.revision = item.offset;
+        if let Record::RemoveTopic { topic_id } = record {
+            removed_topics.push(topic_id);
+        }
     }
     Ok(())
 }
@@ -227,7 +244,7 @@ fn newest_snapshot(folder: &Path) -> Result<Image, Error> {
         let (header, batch) = item.map_err(|error| damaged(error.to_string()))?;
         batch::check_crc(&header, batch).map_err(|error| damaged(error.to_string()))?;
         footer = header.is_control();
-        fold(&mut image, &header, batch).map_err(damaged)?;
+        fold(&mut image, &header, batch, &mut Vec::new()).map_err(damaged)?;
         whole += batch.len();
     }
     if whole != bytes.len() || !footer {

@@ -73,8 +73,8 @@ pub struct State {
     readers: HashMap<Offset, Weak<File>>,
     /// Segments with bytes that no sync has covered.
     pub unsynced: Vec<Offset>,
-    /// Whether a file was created since the folder was last synced.
-    pub folder_unsynced: bool,
+    /// Folders in which something was created since they were last synced.
+    pub folders_unsynced: Vec<PathBuf>,
     /// Whether the flusher has been asked to store a checkpoint.
     pub checkpoint_due: bool,
     /// Size of the active segment when the last checkpoint was captured.
@@ -161,7 +161,7 @@ impl Partition {
                 unsynced: parts.unsynced.iter().map(|(base, _)| *base).collect(),
                 files: parts.unsynced.into_iter().collect(),
                 readers: HashMap::new(),
-                folder_unsynced: false,
+                folders_unsynced: Vec::new(),
                 checkpoint_due: false,
                 checkpointed_size: write_back_from,
                 write_back_from,
@@ -391,10 +391,10 @@ impl Partition {
             return Ok(Arc::clone(file));
         }
         if state.files.is_empty() {
-            disk::create_folder(&self.folder)?;
+            state.folders_unsynced.extend(disk::create_folder(&self.folder)?);
         }
         let path = layout::segment_file(&self.folder, base_offset);
-        state.folder_unsynced = true;
+        state.folders_unsynced.push(self.folder.clone());
         let file = Arc::new(disk::open_segment(&path)?);
         state.files.insert(base_offset, Arc::clone(&file));
         Ok(file)
@@ -474,6 +474,13 @@ impl Partition {
         }
         self.flusher.sync(Arc::clone(self));
         result.await.unwrap_or(Err(StorageError::Poisoned))
+    }
+
+    /// Asks for a sync without waiting for it, so that those of several partitions run together.
+    pub fn ask_sync(self: &Arc<Self>) {
+        if self.durability == Durability::Fsync {
+            self.flusher.sync(Arc::clone(self));
+        }
     }
 
     /// Called by the flusher: everything below `end_offset` is on disk.

@@ -70,7 +70,12 @@ pub fn read(
     let Some(place) = partition.state().log.place_of_offset(offset) else {
         return Ok(Read::Empty);
     };
-    let file = partition.segment_handle(place.segment)?;
+    let file = match partition.segment_handle(place.segment) {
+        Ok(file) => file,
+        // Retention came in between.
+        Err(_) if offset < partition.log_start_offset() => return Err(ReadError::OffsetOutOfRange),
+        Err(error) => return Err(error.into()),
+    };
     let by_offset = |index: &SparseIndex| {
         index.position_for_offset(offset_delta(place.segment, offset.max(place.segment)))
     };

@@ -3,7 +3,7 @@
 //! log is read, with the same result.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -56,8 +56,11 @@ pub fn recover(
     let synced_offset = log.end_offset();
     let mut scan = Scan { folder, log, unsynced: Vec::new(), scanned: 0, cut: 0, now };
     for (base_offset, size) in files.iter().filter(|(base, _)| *base >= scan_from) {
-        if !scan.segment(*base_offset, *size)? {
+        if let Some(bad) = scan.segment(*base_offset, *size)? {
+            // From the end backwards, and the cut last: whenever this is interrupted, the next
+            // start finds the bad batch again and goes on.
             set_aside_behind(folder, &files, *base_offset)?;
+            scan.cut(*base_offset, *size, bad)?;
             break;
         }
     }
@@ -137,8 +140,8 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// Reads one segment from where the log ends. `false` if it had to be cut.
-    fn segment(&mut self, base_offset: Offset, size: u64) -> io::Result<bool> {
+    /// Reads one segment from where the log ends. Answers why it ended before the file does.
+    fn segment(&mut self, base_offset: Offset, size: u64) -> io::Result<Option<End>> {
         // Only the last one stays open: there may be more segments than descriptors.
         for (_, file) in self.unsynced.drain(..) {
             disk::sync_data(&file)?;
@@ -147,22 +150,33 @@ impl Scan<'_> {
             self.begin(base_offset);
         }
         if self.log.active().size == size {
-            return Ok(true);
+            return Ok(None);
         }
         let path = layout::segment_file(self.folder, base_offset);
         let file = Arc::new(disk::open_segment(&path)?);
         self.unsynced.push((base_offset, Arc::clone(&file)));
-        self.read_segment(&file)?;
+        let end = self.read_segment(&file)?;
+        Ok((self.log.active().size != size).then_some(end))
+    }
+
+    /// Cuts a segment behind its last good batch. What is cut is kept in a file beside it, unless
+    /// it is just the beginning of a batch that was being written.
+    fn cut(&mut self, base_offset: Offset, size: u64, bad: End) -> io::Result<()> {
+        let path = layout::segment_file(self.folder, base_offset);
+        let file = disk::open_segment(&path)?;
         let good = self.log.active().size;
-        if good == size {
-            return Ok(true);
+        if bad == End::Corrupt {
+            let mut tail = File::create(path.with_extension("log.tail.cut"))?;
+            (&file).seek(SeekFrom::Start(good))?;
+            io::copy(&mut &file, &mut tail)?;
+            tail.sync_all()?;
+            disk::sync_folder(self.folder)?;
         }
         self.cut += size - good;
         tracing::warn!(file = %path.display(), bytes = size - good, at = good,
             "the segment ends in a torn or corrupt batch, which is cut off");
         file.set_len(good)?;
-        file.sync_all()?;
-        Ok(false)
+        file.sync_all()
     }
 
     fn begin(&mut self, base_offset: Offset) {
@@ -173,7 +187,7 @@ impl Scan<'_> {
         }
     }
 
-    fn read_segment(&mut self, file: &File) -> io::Result<()> {
+    fn read_segment(&mut self, file: &File) -> io::Result<End> {
         let mut buffer = vec![0u8; STEP_BYTES];
         loop {
             let position = self.log.active().size;
@@ -181,14 +195,14 @@ impl Scan<'_> {
             let walked = walk(&mut self.log, &buffer[..filled], self.now);
             self.scanned += walked.valid as u64;
             match walked.end {
-                End::Corrupt => return Ok(()),
+                End::Corrupt => return Ok(walked.end),
                 // The file ends here, within a batch or behind one.
-                End::NeedsMore { .. } if filled < buffer.len() => return Ok(()),
+                End::NeedsMore { .. } if filled < buffer.len() => return Ok(walked.end),
                 End::NeedsMore { needed } if needed > buffer.len() => {
                     // One batch larger than the buffer; its length may be garbage.
                     let rest = file.metadata()?.len().saturating_sub(self.log.active().size);
                     if needed as u64 > rest {
-                        return Ok(());
+                        return Ok(walked.end);
                     }
                     buffer.resize(needed, 0);
                 }
@@ -200,7 +214,7 @@ impl Scan<'_> {
 
 /// What lies behind a cut cannot be trusted to follow it. It is renamed, never removed.
 fn set_aside_behind(folder: &Path, files: &[(Offset, u64)], cut: Offset) -> io::Result<()> {
-    for (base_offset, _) in files.iter().filter(|(base, _)| *base > cut) {
+    for (base_offset, _) in files.iter().rev().filter(|(base, _)| *base > cut) {
         let path = layout::segment_file(folder, *base_offset);
         tracing::error!(file = %path.display(),
             "the segment lies behind a corrupt batch; it is set aside as .cut");

@@ -38,7 +38,10 @@ pub fn walk(log: &mut Log, bytes: &[u8], now: TimestampMs) -> Walked {
             return Walked { valid, end: End::Corrupt };
         };
         let size = header.total_size();
-        if header.base_offset < log.end_offset() || header.last_offset_delta < 0 {
+        let active = log.active();
+        // The base offset lies outside the CRC: this is all there is to tell a damaged one.
+        let too_far = header.last_offset().saturating_sub(active.base_offset) > i64::from(i32::MAX);
+        if header.base_offset < active.end_offset || header.last_offset_delta < 0 || too_far {
             return Walked { valid, end: End::Corrupt };
         }
         if rest.len() < size {

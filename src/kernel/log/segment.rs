@@ -53,6 +53,6 @@ impl Segment {
         }
         self.max_timestamp = self.max_timestamp.max(header.max_timestamp);
         self.size += header.total_size() as u64;
-        self.end_offset = header.last_offset() + 1;
+        self.end_offset = header.next_offset();
     }
 }
