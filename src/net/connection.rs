@@ -34,6 +34,8 @@ const UNANSWERED_MAX: usize = 256;
 /// Bytes of answers that may wait for a slow reader before reading stops.
 const OUTPUT_BYTES_MAX: usize = 2 * 1024 * 1024;
 
+/// How long a request may hold memory that others wait for without coming on.
+const STALL_MAX: Duration = Duration::from_secs(30);
 /// How long requests that have begun may take when the broker stops; long polls are cut short.
 const FINISH_MAX: Duration = Duration::from_millis(500);
 
@@ -71,6 +73,41 @@ struct Serving {
     /// Bytes of answers that are ready behind one that is not.
     held: usize,
     end_of_input: bool,
+    timing: Timing,
+}
+
+/// When something last happened.
+struct Timing {
+    /// How long a connection may be quiet.
+    idle: Duration,
+    /// When bytes last came or went.
+    active: Instant,
+    /// Whether the broker stops.
+    leaving: bool,
+    /// While memory is held for an unfinished request: how much of it had come, and when.
+    progress: Option<(usize, Instant)>,
+}
+
+impl Timing {
+    /// Follows a request that holds part of the budget. Answers whether one has just begun.
+    fn follow(&mut self, reserved: &Reserved, arrived: usize) -> bool {
+        if !reserved.is_held() {
+            self.progress = None;
+            return false;
+        }
+        match self.progress {
+            Some((before, _)) if (before..before + READ_BYTES).contains(&arrived) => false,
+            before => {
+                self.progress = Some((arrived, Instant::now()));
+                before.is_none()
+            }
+        }
+    }
+
+    /// How long such a request has not come on, zero if there is none.
+    fn stalled_for(&self) -> Duration {
+        self.progress.map_or(Duration::ZERO, |(_, since)| since.elapsed())
+    }
 }
 
 /// Serves a connection until it ends.
@@ -80,7 +117,7 @@ pub async fn serve(
     net: Arc<Net>,
     broker: Arc<Broker>,
 ) {
-    let peer = facts.peer;
+    let (peer, idle) = (facts.peer, net.limits.idle);
     let mut serving = Serving {
         stream,
         facts,
@@ -93,6 +130,7 @@ pub async fn serve(
         output: Output::default(),
         held: 0,
         end_of_input: false,
+        timing: Timing { idle, active: Instant::now(), leaving: false, progress: None },
     };
     match serving.run().await {
         Ok(()) | Err(End::Closed) => tracing::debug!(%peer, "connection closed"),
@@ -103,16 +141,12 @@ pub async fn serve(
 impl Serving {
     async fn run(&mut self) -> Result<(), End> {
         let mut stopping = self.net.stopping.clone();
-        let idle = self.net.limits.idle;
-        let mut idle_timer: Pin<Box<Sleep>> = Box::pin(tokio::time::sleep(idle));
-        let mut active = Instant::now();
-        let mut leaving = false;
+        let mut timer: Pin<Box<Sleep>> = Box::pin(tokio::time::sleep(self.timing.idle));
         loop {
             self.run_arrived().await;
             self.collect().await;
-            let written = self.output.write(&self.stream)?;
-            if written > 0 {
-                active = Instant::now();
+            if self.output.write(&self.stream)? > 0 {
+                self.timing.active = Instant::now();
             }
             if self.has_runnable_frame() {
                 // Others get a turn between the drains of a busy connection.
@@ -122,43 +156,52 @@ impl Serving {
             if self.end_of_input && self.pending.is_empty() && self.output.is_empty() {
                 return Ok(());
             }
-            let may_read = self.may_read();
+            if self.timing.follow(&self.reserved, self.input.len()) {
+                timer.as_mut().reset(Instant::now() + STALL_MAX);
+            }
+            let bytes = self.input.len();
+            let waits_for_budget = bytes > UNCOUNTED_BYTES && !self.reserved.covers(bytes);
+            let may_read = self.may_read() && !waits_for_budget;
             let (stream, front) = (&self.stream, self.pending.front_mut());
             let waits_for_answer = front.is_some();
             tokio::select! {
-                // All arms are cancel-safe: readiness and the polled answer keep their state.
+                // All arms are cancel-safe: readiness and the polled answer keep their state, and
+                // permits that are not taken stay in the budget.
                 ready = stream.readable(), if may_read => {
                     ready?;
-                    if self.read().await? > 0 {
-                        active = Instant::now();
-                    }
+                    self.read()?;
                 }
+                () = self.net.reserve(&mut self.reserved, bytes), if waits_for_budget => {}
                 ready = stream.writable(), if !self.output.is_empty() => ready?,
                 resolved = resolve(front), if waits_for_answer => {
                     self.pending.pop_front();
                     self.accept(resolved);
                 }
-                () = &mut idle_timer => {
-                    // A client that waits for an answer is not idle, one that takes none is. One
-                    // that has closed its side may be gone: nothing else would tell.
-                    let quiet = active.elapsed();
-                    let waits = waits_for_answer && self.output.is_empty() && !self.end_of_input;
-                    if leaving || (quiet >= idle && !waits) {
-                        return Err(End::Closed);
-                    }
-                    let rest = idle.checked_sub(quiet).unwrap_or(idle);
-                    idle_timer.as_mut().reset(Instant::now() + rest);
-                }
-                changed = stopping.changed(), if !leaving => {
+                () = &mut timer => timer.as_mut().reset(Instant::now() + self.check_time()?),
+                changed = stopping.changed(), if !self.timing.leaving => {
                     if changed.is_err() || *stopping.borrow() {
                         // Nothing is dropped from between: answers keep their order to the end.
                         self.end_of_input = true;
-                        leaving = true;
-                        idle_timer.as_mut().reset(Instant::now() + FINISH_MAX);
+                        self.timing.leaving = true;
+                        timer.as_mut().reset(Instant::now() + FINISH_MAX);
                     }
                 }
             }
         }
+    }
+
+    /// Ends a connection that has been quiet for too long, and says when to look again.
+    fn check_time(&self) -> Result<Duration, End> {
+        let (idle, quiet) = (self.timing.idle, self.timing.active.elapsed());
+        // A client that waits for an answer is not idle, one that takes none is. One that has
+        // closed its side may be gone: nothing else would tell.
+        let waits = !self.pending.is_empty() && self.output.is_empty() && !self.end_of_input;
+        let stalled = self.timing.stalled_for() >= STALL_MAX;
+        if self.timing.leaving || stalled || (quiet >= idle && !waits) {
+            return Err(End::Closed);
+        }
+        let rest = idle.checked_sub(quiet).unwrap_or(idle);
+        Ok(if self.reserved.is_held() { rest.min(STALL_MAX) } else { rest })
     }
 
     fn may_read(&self) -> bool {
@@ -192,7 +235,7 @@ impl Serving {
 
     /// Reads what the socket has, up to a drain's worth. Memory is taken only for bytes that
     /// really arrive: a length prefix alone reserves next to nothing.
-    async fn read(&mut self) -> Result<usize, End> {
+    fn read(&mut self) -> Result<(), End> {
         let mut total = 0;
         while total < DRAIN_BYTES {
             let missing = match self.announced() {
@@ -214,12 +257,15 @@ impl Serving {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error.into()),
             }
-            if self.input.len() > UNCOUNTED_BYTES {
-                let bytes = self.input.len();
-                self.net.reserve(&mut self.reserved, bytes).await;
+            let bytes = self.input.len();
+            if bytes > UNCOUNTED_BYTES && !self.net.try_reserve(&mut self.reserved, bytes) {
+                break;
             }
         }
-        Ok(total)
+        if total > 0 {
+            self.timing.active = Instant::now();
+        }
+        Ok(())
     }
 
     /// Runs every whole request that has arrived, in order. Batches of consecutive Produce

@@ -80,6 +80,32 @@ pub struct Reserved {
     bytes: usize,
 }
 
+impl Reserved {
+    /// Whether so many bytes may be held.
+    pub fn covers(&self, bytes: usize) -> bool {
+        self.bytes >= bytes || self.overdraft.is_some()
+    }
+
+    /// Whether anything is held that others may wait for.
+    pub fn is_held(&self) -> bool {
+        self.bytes > 0 || self.overdraft.is_some()
+    }
+
+    fn add(&mut self, permit: OwnedSemaphorePermit) {
+        self.bytes += permit.num_permits() * BYTES_PER_PERMIT;
+        match &mut self.permits {
+            Some(held) => held.merge(permit),
+            None => self.permits = Some(permit),
+        }
+    }
+
+    /// Permits that are missing to cover so many bytes.
+    fn missing(&self, bytes: usize) -> u32 {
+        let missing = bytes.saturating_sub(self.bytes).div_ceil(BYTES_PER_PERMIT);
+        u32::try_from(missing).unwrap_or(u32::MAX)
+    }
+}
+
 impl Net {
     /// No connections yet.
     pub fn new(limits: Limits, stopping: watch::Receiver<bool>) -> Net {
@@ -99,26 +125,31 @@ impl Net {
     /// or for the one overdraft that lets a single connection finish its request: so a budget
     /// full of half requests cannot stand still.
     pub async fn reserve(&self, reserved: &mut Reserved, bytes: usize) {
-        if reserved.bytes >= bytes || reserved.overdraft.is_some() {
+        if reserved.covers(bytes) {
             return;
         }
-        let wanted = (bytes - reserved.bytes).div_ceil(BYTES_PER_PERMIT);
-        let count = u32::try_from(wanted).unwrap_or(u32::MAX);
+        let count = reserved.missing(bytes);
         tokio::select! {
             // Both arms are cancel-safe: a permit that is not taken stays in its semaphore.
             biased;
             permit = Arc::clone(&self.budget).acquire_many_owned(count) => {
-                let permit = permit.expect("the budget is never closed");
-                match &mut reserved.permits {
-                    Some(held) => held.merge(permit),
-                    None => reserved.permits = Some(permit),
-                }
-                reserved.bytes += wanted * BYTES_PER_PERMIT;
+                reserved.add(permit.expect("the budget is never closed"));
             }
             permit = Arc::clone(&self.overdraft).acquire_owned() => {
                 reserved.overdraft = Some(permit.expect("the overdraft is never closed"));
             }
         }
+    }
+
+    /// The same without waiting; answers whether `reserved` covers `bytes` now.
+    pub fn try_reserve(&self, reserved: &mut Reserved, bytes: usize) -> bool {
+        if !reserved.covers(bytes) {
+            let count = reserved.missing(bytes);
+            if let Ok(permit) = Arc::clone(&self.budget).try_acquire_many_owned(count) {
+                reserved.add(permit);
+            }
+        }
+        reserved.covers(bytes)
     }
 
     /// Admits a connection from `address`, or says why not.
