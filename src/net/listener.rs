@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +37,7 @@ pub fn bind(address: SocketAddr, network: &Network) -> io::Result<TcpListener> {
 pub async fn run(listener: TcpListener, index: usize, net: Arc<Net>, broker: Arc<Broker>) {
     let mut connections = JoinSet::new();
     let mut stopping = net.stopping.clone();
+    let congestion = switch_congestion(&listener, &net.limits.congestion_control);
     loop {
         tokio::select! {
             // Cancel-safe: a change is seen again by the next call.
@@ -45,7 +45,8 @@ pub async fn run(listener: TcpListener, index: usize, net: Arc<Net>, broker: Arc
             // Cancel-safe: a connection that is not taken stays in the backlog.
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    admit(&mut connections, stream, peer, index, &net, &broker);
+                    let congestion = congestion.as_deref();
+                    admit(&mut connections, stream, peer, index, congestion, (&net, &broker));
                 }
                 Err(error) => {
                     // Out of descriptors, mostly: pausing beats spinning.
@@ -70,8 +71,8 @@ fn admit(
     stream: TcpStream,
     peer: SocketAddr,
     listener: usize,
-    net: &Arc<Net>,
-    broker: &Arc<Broker>,
+    congestion: Option<&[u8]>,
+    (net, broker): (&Arc<Net>, &Arc<Broker>),
 ) {
     let admission = match net.admit(peer.ip()) {
         Ok(admission) => admission,
@@ -81,7 +82,7 @@ fn admit(
         }
     };
     let Ok(local) = stream.local_addr() else { return };
-    prepare(&stream, peer, net);
+    prepare(&stream, peer, net, congestion);
     let facts = Arc::new(api::Connection {
         id: admission.id,
         peer,
@@ -96,9 +97,9 @@ fn admit(
     });
 }
 
-fn prepare(stream: &TcpStream, peer: SocketAddr, net: &Net) {
+fn prepare(stream: &TcpStream, peer: SocketAddr, net: &Net, congestion: Option<&[u8]>) {
     // A peer that vanishes during a long poll is noticed by the system alone.
-    if let Err(error) = socket2::SockRef::from(stream).set_keepalive(true) {
+    if let Err(error) = SockRef::from(stream).set_keepalive(true) {
         tracing::debug!(%peer, %error, "SO_KEEPALIVE cannot be set");
     }
     if let Err(error) = stream.set_nodelay(true) {
@@ -109,36 +110,47 @@ fn prepare(stream: &TcpStream, peer: SocketAddr, net: &Net) {
     {
         tracing::debug!(%peer, %error, "the send buffer cannot be set");
     }
-    let name = match &net.limits.congestion_control {
-        _ if !peer.ip().to_canonical().is_loopback() => None,
-        CongestionControl::RenoOnLoopback => Some("reno"),
-        CongestionControl::System => None,
-        CongestionControl::Named(name) => Some(name.as_str()),
-    };
-    if let Some(name) = name
-        && let Err(error) = set_congestion_control(stream, name)
+    if !peer.ip().to_canonical().is_loopback()
+        && let Some(system) = congestion
+        && let Err(error) = SockRef::from(stream).set_tcp_congestion(system)
     {
-        tracing::debug!(%peer, name, %error, "congestion control cannot be set");
+        tracing::debug!(%peer, %error, "congestion control cannot be set");
     }
 }
 
-fn set_congestion_control(stream: &TcpStream, name: &str) -> io::Result<()> {
-    // SAFETY: the pointer and length describe a live buffer, which the call only reads.
-    let result = unsafe {
-        libc::setsockopt(
-            stream.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_CONGESTION,
-            name.as_ptr().cast(),
-            name.len() as libc::socklen_t,
-        )
+/// Gives a listener the congestion control of connections from this machine, and answers the
+/// system's, which connections from elsewhere get back. It is inherited rather than set on each
+/// connection because some algorithms leave their pacing behind when they are replaced.
+fn switch_congestion(listener: &TcpListener, wanted: &CongestionControl) -> Option<Vec<u8>> {
+    let name = match wanted {
+        CongestionControl::RenoOnLoopback => "reno",
+        CongestionControl::System => return None,
+        CongestionControl::Named(name) => name,
     };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    let socket = SockRef::from(listener);
+    let switched = socket
+        .tcp_congestion()
+        .and_then(|system| socket.set_tcp_congestion(name.as_bytes()).map(|()| system));
+    switched
+        .inspect_err(|error| tracing::debug!(name, %error, "congestion control cannot be set"))
+        .ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn connections_inherit_the_congestion_control_of_their_listener() {
+        let network = crate::config::NodeConfig::load(&Default::default()).unwrap().network;
+        let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), &network).unwrap();
+        let system = switch_congestion(&listener, &CongestionControl::RenoOnLoopback);
+        assert!(system.is_some(), "every Linux has reno");
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let name = SockRef::from(&accepted).tcp_congestion().unwrap();
+        assert!(name.starts_with(b"reno"), "{name:?}");
+    }
     use crate::config::{NodeConfig, Sources};
 
     #[tokio::test]
