@@ -39,7 +39,6 @@ class Broker:
         self.process = None
         self.group = None
         self.idle_cpu = 0.0  # share of one core, measured before any load
-        self.topics = {}
 
     def limit(self):
         """Puts every later start into a memory cgroup of this broker's limit."""
@@ -107,11 +106,6 @@ class Broker:
         with wire.Connection(self.port, timeout=60) as connection:
             connection.create_topics([(name, partitions, configs or {})])
         wire.wait_for_topics(self.port, [(name, partitions)])
-
-    def delete(self, names):
-        if names:
-            with wire.Connection(self.port, timeout=60) as connection:
-                connection.delete_topics(names)
 
     def close(self):
         """Ends the process if it runs, removes the cgroup and the data."""

@@ -107,12 +107,6 @@ class Connection:
                 body += text(key) + text(value)
         self.check(self.ask(CREATE_TOPICS, 2, body + struct.pack(">ib", 30000, 0)), True)
 
-    def delete_topics(self, names):
-        """Deletes topics by name."""
-        body = struct.pack(">i", len(names)) + b"".join(map(text, names))
-        self.check(self.ask(DELETE_TOPICS, 1, body + struct.pack(">i", 30000)), False)
-
-    @staticmethod
     def check(reply, with_message):
         reply.number("i")
         for _ in range(reply.number("i")):
