@@ -107,6 +107,7 @@ class Connection:
                 body += text(key) + text(value)
         self.check(self.ask(CREATE_TOPICS, 2, body + struct.pack(">ib", 30000, 0)), True)
 
+    @staticmethod
     def check(reply, with_message):
         reply.number("i")
         for _ in range(reply.number("i")):
