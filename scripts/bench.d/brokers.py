@@ -33,6 +33,7 @@ class Broker:
     memory_limit = 0
 
     def __init__(self, folder):
+        self.topics = set()
         self.home = pathlib.Path(folder)
         self.home.mkdir(parents=True)
         self.port = free_port()

@@ -58,6 +58,7 @@ class Bench:
         memory back to the hypervisor, and the next writes would pay for getting it again."""
         name = f"{kind}-{self.round}"
         broker.create(name, PARTITIONS, configs)
+        broker.topics.add(name)
         return name
 
     def filled(self, broker, size):
@@ -65,7 +66,7 @@ class Bench:
         kind, count = (
             ("kib", self.scale(1_000_000)) if size == KIB else ("small", self.scale(5_000_000))
         )
-        if f"{kind}-{self.round}" not in broker.topics.get(self.round, []):
+        if f"{kind}-{self.round}" not in broker.topics:
             self.produce_into(broker, kind, size, count)
         return f"{kind}-{self.round}", count
 

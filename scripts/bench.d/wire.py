@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 
-PRODUCE, FETCH, METADATA, CREATE_TOPICS, DELETE_TOPICS = 0, 1, 3, 19, 20
+PRODUCE, FETCH, METADATA, CREATE_TOPICS = 0, 1, 3, 19
 
 
 class Refused(Exception):

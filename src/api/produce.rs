@@ -38,6 +38,8 @@ use crate::storage::partition::Partition;
 
 /// Compressed batches above this many bytes are checked off the network thread.
 const INLINE_BYTES_MAX: usize = 64 * 1024;
+/// So are smaller ones that hold more than this many bytes.
+const INLINE_DECOMPRESSED_MAX: usize = 1024 * 1024;
 const ADMIN_CLIENT: &str = "__admin_client";
 
 /// The API.
@@ -217,24 +219,38 @@ async fn stage(
         let code = transaction.code_of_transactional_batch();
         return Err(Refusal { code, ..Refusal::default() });
     }
-    let rules = rules(cx, partition);
     let now = cx.broker.clock.now();
-    let compressed =
-        BatchHeader::parse(&records).is_ok_and(|h| h.attributes & 7 != 0) && !rules.header_only;
-    let prepared = if (compressed || rules.compression.is_some())
-        && records.len() > INLINE_BYTES_MAX
-    {
-        // Earlier batches of this connection must not wait for a decompression.
-        cx.connection.drain.commit(now);
-        let level = partition.config();
-        let task = tokio::task::spawn_blocking(move || prepare(&records, &rules, &level, now));
-        task.await.unwrap_or_else(|_| Err(Refusal::code(Code::UnknownServerError)))
-    } else {
-        prepare(&records, &rules, &partition.config(), now)
-    };
-    let (prepared, log_append_time) = prepared?;
+    let (prepared, log_append_time) = prepare_aside(cx, partition, records, now).await?;
     let result = cx.connection.drain.stage(Arc::clone(partition), prepared, acks == -1);
     Ok((result, log_append_time))
+}
+
+/// Prepares a batch, off the network thread if that takes long: what is compressed and large, or
+/// turns out to be.
+async fn prepare_aside(
+    cx: &Cx,
+    partition: &Partition,
+    records: Bytes,
+    now: TimestampMs,
+) -> Result<(Prepared, TimestampMs), Refusal> {
+    let (rules, config) = (rules(cx, partition), partition.config());
+    let compressed = BatchHeader::parse(&records).is_ok_and(|h| h.attributes & 7 != 0);
+    let decompresses = (compressed && !rules.header_only) || rules.compression.is_some();
+    if !decompresses {
+        return prepare(&records, &rules, &config, now);
+    }
+    if records.len() <= INLINE_BYTES_MAX {
+        let decompressed_max = rules.decompressed_max.min(INLINE_DECOMPRESSED_MAX);
+        let inline = Rules { decompressed_max, ..rules };
+        match prepare(&records, &inline, &config, now) {
+            Err(refusal) if refusal.code == Code::MessageTooLarge.code() && inline != rules => {}
+            judged => return judged,
+        }
+    }
+    // Earlier batches of this connection must not wait for a decompression.
+    cx.connection.drain.commit(now);
+    let task = tokio::task::spawn_blocking(move || prepare(&records, &rules, &config, now));
+    task.await.unwrap_or_else(|_| Err(Refusal::code(Code::UnknownServerError)))
 }
 
 fn rules(cx: &Cx, partition: &Partition) -> Rules {
