@@ -170,11 +170,6 @@ impl Net {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         Ok(Admission { net: Arc::clone(self), address, id })
     }
-
-    /// Number of open connections.
-    pub fn open_connections(&self) -> usize {
-        self.open_total.load(Ordering::Relaxed)
-    }
 }
 
 /// A connection that counts as open until this is dropped.

@@ -2,7 +2,7 @@
 //! the largest timestamp before it. Offsets and times are both looked up in it. It never names a
 //! record exactly: the reader walks batch headers from the entry on.
 
-use crate::kernel::types::{NO_TIMESTAMP, Offset, TimestampMs};
+use crate::kernel::types::{Offset, TimestampMs};
 
 /// One entry of the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,9 +113,6 @@ fn decode_entry(row: &[u8]) -> Entry {
 pub fn offset_delta(base_offset: Offset, offset: Offset) -> u32 {
     u32::try_from(offset - base_offset).unwrap_or(u32::MAX)
 }
-
-/// The largest timestamp of nothing.
-pub const NO_MAX: TimestampMs = NO_TIMESTAMP;
 
 #[cfg(test)]
 mod tests {

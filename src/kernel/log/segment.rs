@@ -1,6 +1,6 @@
 //! What is known of one segment file without reading it.
 
-use super::index::{Entry, NO_MAX, SparseIndex, offset_delta};
+use super::index::{Entry, SparseIndex, offset_delta};
 use crate::kernel::batch::BatchHeader;
 use crate::kernel::types::{NO_TIMESTAMP, Offset, TimestampMs};
 
@@ -28,7 +28,7 @@ impl Segment {
             base_offset,
             size: 0,
             end_offset: base_offset,
-            max_timestamp: NO_MAX,
+            max_timestamp: NO_TIMESTAMP,
             first_timestamp: NO_TIMESTAMP,
             index: Some(SparseIndex::default()),
         }
