@@ -8,6 +8,8 @@ mod requests;
 
 #[path = "api/api_versions.rs"]
 mod api_versions;
+#[path = "api/create_partitions.rs"]
+mod create_partitions;
 #[path = "api/create_topics.rs"]
 mod create_topics;
 #[path = "api/delete_topics.rs"]

@@ -217,6 +217,7 @@ apis! {
     init_producer_id::InitProducerId,
     offset_for_leader_epoch::OffsetForLeaderEpoch,
     describe_configs::DescribeConfigs,
+    create_partitions::CreatePartitions,
     describe_cluster::DescribeCluster,
     describe_topic_partitions::DescribeTopicPartitions,
 }

@@ -354,6 +354,11 @@ fn create_more<'a>(
 ) -> Result<(&'a Topic, Vec<Vec<NodeId>>), Error> {
     let name = &more.name;
     let topic = image.topic(name).ok_or_else(|| Error::UnknownTopic(name.clone()))?;
+    if is_internal(name) {
+        // The number of partitions says where everything in there is found.
+        let text = format!("The internal topic {name} keeps its number of partitions.");
+        return Err(Error::InvalidRequest(text));
+    }
     let (before, wanted) = (topic.partition_count(), more.partition_count);
     if wanted == before {
         let text = format!("Topic already has {before} partition(s).");
