@@ -56,7 +56,8 @@ fn files(folder: &str) -> Vec<String> {
             let name = entry.file_name().into_string().expect("file names are UTF-8");
             let path = if folder == "." { name.clone() } else { format!("{folder}/{name}") };
             match entry.file_type().unwrap().is_dir() {
-                true if LEFT_OUT.contains(&name.as_str()) => {}
+                // In a worktree `.git` is a file.
+                _ if LEFT_OUT.contains(&name.as_str()) => {}
                 true => folders.push(path),
                 false => found.push(path),
             }
