@@ -12,6 +12,8 @@ mod api_versions;
 mod create_partitions;
 #[path = "api/create_topics.rs"]
 mod create_topics;
+#[path = "api/delete_groups.rs"]
+mod delete_groups;
 #[path = "api/delete_topics.rs"]
 mod delete_topics;
 #[path = "api/describe_cluster.rs"]
@@ -48,6 +50,8 @@ mod list_offsets;
 mod metadata;
 #[path = "api/offset_commit.rs"]
 mod offset_commit;
+#[path = "api/offset_delete.rs"]
+mod offset_delete;
 #[path = "api/offset_fetch.rs"]
 mod offset_fetch;
 #[path = "api/offset_for_leader_epoch.rs"]

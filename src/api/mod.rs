@@ -218,6 +218,8 @@ apis! {
     offset_for_leader_epoch::OffsetForLeaderEpoch,
     describe_configs::DescribeConfigs,
     create_partitions::CreatePartitions,
+    delete_groups::DeleteGroups,
+    offset_delete::OffsetDelete,
     describe_cluster::DescribeCluster,
     describe_topic_partitions::DescribeTopicPartitions,
 }

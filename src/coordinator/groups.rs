@@ -2,6 +2,7 @@
 //! lets the kernel judge each request there, and sends the answers out once they are durable. It
 //! keeps the deadlines and the RocksDB view; it holds no rules.
 
+pub mod delete;
 mod shard;
 
 use std::collections::HashMap;
@@ -352,10 +353,13 @@ impl GroupCoordinator {
     }
 
     fn ask(&self, group_id: &str, event: impl FnOnce(Ticket) -> Event) -> Result<Waiting, Error> {
-        let shard = self.shared.shard_of(group_id)?;
-        let (ticket, waiting) = Shard::wait(&shard);
-        self.shared.step(&shard, event(ticket));
-        Ok(waiting)
+        Ok(self.ask_shard(&self.shared.shard_of(group_id)?, event))
+    }
+
+    fn ask_shard(&self, shard: &Arc<Shard>, event: impl FnOnce(Ticket) -> Event) -> Waiting {
+        let (ticket, waiting) = Shard::wait(shard);
+        self.shared.step(shard, event(ticket));
+        waiting
     }
 }
 

@@ -32,6 +32,8 @@ const SERVED: &[(i16, i16, i16)] = &[
     (23, 2, 4),
     (32, 1, 4),
     (37, 0, 3),
+    (42, 0, 2),
+    (47, 0, 0),
     (60, 0, 2),
     (75, 0, 0),
 ];
@@ -202,6 +204,8 @@ fn everything_that_is_named_is_answered() {
         sweep::<OffsetForLeaderEpochRequest>(client, 2, 4),
         sweep::<DescribeConfigsRequest>(client, 1, 4),
         sweep::<CreatePartitionsRequest>(client, 0, 3),
+        sweep::<DeleteGroupsRequest>(client, 0, 2),
+        sweep::<OffsetDeleteRequest>(client, 0, 0),
         sweep::<DescribeClusterRequest>(client, 0, 2),
         sweep::<DescribeTopicPartitionsRequest>(client, 0, 0),
     ];

@@ -130,15 +130,12 @@ impl Groups {
         Ok(results)
     }
 
-    /// Deletes an empty group with its offsets.
+    /// Deletes an empty group with its offsets. The group without a name may have offsets too.
     pub(super) fn delete_group(
         &mut self,
         group_id: &str,
         out: &mut Vec<Effect>,
     ) -> Result<(), Error> {
-        if group_id.is_empty() {
-            return Err(Error::InvalidGroupId);
-        }
         let group = self.groups.get_mut(group_id).ok_or(Error::GroupIdNotFound)?;
         if group.state != State::Empty {
             return Err(Error::NonEmptyGroup);
