@@ -47,7 +47,7 @@ fuzz_target!(|input: &[u8]| {
 /// What a fetch by timestamp and the readers of internal topics do, whatever the bytes are.
 fn read(batch: &[u8]) {
     let _ = records::find_timestamp(batch, NOW, 0, DECOMPRESSED_MAX);
-    let _ = records::find_max_timestamp(batch, DECOMPRESSED_MAX);
+    let _ = records::find_max_timestamp(batch, 0, DECOMPRESSED_MAX);
     let _ = records::read_records(batch, DECOMPRESSED_MAX).count();
 }
 

@@ -14,6 +14,8 @@ mod create_partitions;
 mod create_topics;
 #[path = "api/delete_groups.rs"]
 mod delete_groups;
+#[path = "api/delete_records.rs"]
+mod delete_records;
 #[path = "api/delete_topics.rs"]
 mod delete_topics;
 #[path = "api/describe_cluster.rs"]

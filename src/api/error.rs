@@ -8,7 +8,7 @@ use crate::kernel::group;
 use crate::kernel::meta;
 use crate::kernel::session;
 use crate::kernel::validate::Rejection;
-use crate::storage::error::{AppendError, ReadError, StorageError};
+use crate::storage::error::{AppendError, DeletionError, ReadError, StorageError};
 
 /// Kafka's code for "no error".
 pub const NONE: i16 = 0;
@@ -37,6 +37,15 @@ pub fn storage_code(error: &StorageError) -> i16 {
     match error {
         StorageError::Poisoned | StorageError::Io(_) => Code::KafkaStorageError.code(),
         StorageError::Deleted => Code::UnknownTopicOrPartition.code(),
+    }
+}
+
+/// Code of a refused deletion of records.
+pub fn deletion_code(error: &DeletionError) -> i16 {
+    match error {
+        DeletionError::OffsetOutOfRange => Code::OffsetOutOfRange.code(),
+        DeletionError::CompactedOnly => Code::PolicyViolation.code(),
+        DeletionError::Storage(error) => storage_code(error),
     }
 }
 

@@ -214,6 +214,7 @@ apis! {
     api_versions::ApiVersions,
     create_topics::CreateTopics,
     delete_topics::DeleteTopics,
+    delete_records::DeleteRecords,
     init_producer_id::InitProducerId,
     offset_for_leader_epoch::OffsetForLeaderEpoch,
     describe_configs::DescribeConfigs,

@@ -58,3 +58,17 @@ pub enum AppendError {
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
+
+/// Records cannot be deleted.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum DeletionError {
+    /// The offset lies behind the high watermark, or nowhere.
+    #[error("offset out of range")]
+    OffsetOutOfRange,
+    /// `cleanup.policy` is `compact` alone: the topic keeps the last record of each key.
+    #[error("a compacted topic keeps its records")]
+    CompactedOnly,
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}

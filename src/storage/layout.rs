@@ -14,6 +14,8 @@ pub const ROCKS: &str = "rocksdb";
 pub const LOCK: &str = ".lock";
 /// File with cluster ID, node ID and directory ID, in Kafka's own form.
 pub const META_PROPERTIES: &str = "meta.properties";
+/// File in a partition's folder that tells where its log starts, once a client deleted records.
+pub const LOG_START_OFFSET: &str = "log-start-offset";
 /// Ending of files and folders that are about to be removed.
 pub const DELETED: &str = ".deleted";
 

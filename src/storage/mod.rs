@@ -10,6 +10,7 @@ pub mod flusher;
 pub mod index;
 pub mod janitor;
 pub mod layout;
+mod log_start;
 pub mod metadata_log;
 pub mod partition;
 pub mod partitions;

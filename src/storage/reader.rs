@@ -130,55 +130,104 @@ fn start(
     Ok(Some(u64::from(look_up(&index))))
 }
 
-/// Finds the first record with a timestamp of at least `timestamp`, exact inside the batch. `None`
-/// if there is none. Waits for the device.
+/// Finds the first readable record with a timestamp of at least `timestamp`, exact inside the
+/// batch. `None` if there is none. Waits for the device.
 pub fn find_time(
     partition: &Partition,
     indexes: &Indexes,
     timestamp: TimestampMs,
     decompressed_max: usize,
 ) -> Result<Option<(Offset, TimestampMs)>, ReadError> {
-    let Some((file, position, header)) = batch_at_time(partition, indexes, timestamp)? else {
-        return Ok(None);
-    };
-    let bytes = read_batch(&file, position, &header)?;
-    records::find_timestamp(&bytes, timestamp, partition.log_start_offset(), decompressed_max)
-        .map_err(|_| ReadError::Corrupt)
+    let log_start = partition.log_start_offset();
+    let mut from = log_start;
+    // What makes a segment or a batch look right may lie before the log's start: go on behind it.
+    loop {
+        let place = partition.state().log.place_of_time(timestamp, from);
+        let Some(place) = place else { return Ok(None) };
+        let Some(found) = batch_at_time(partition, indexes, &place, timestamp, from)? else {
+            from = place.end_offset;
+            continue;
+        };
+        let (file, position, header) = found;
+        let bytes = read_batch(&file, position, &header)?;
+        let record = records::find_timestamp(&bytes, timestamp, log_start, decompressed_max)
+            .map_err(|_| ReadError::Corrupt)?;
+        if record.is_some() {
+            return Ok(record);
+        }
+        from = header.next_offset();
+    }
 }
 
-/// Finds the earliest record with the largest timestamp of the log. Waits for the device.
+/// Finds the earliest readable record with the largest timestamp. Waits for the device.
 pub fn find_max_time(
     partition: &Partition,
     indexes: &Indexes,
     decompressed_max: usize,
 ) -> Result<Option<(Offset, TimestampMs)>, ReadError> {
-    let Some(newest) = partition.state().log.max_timestamp() else { return Ok(None) };
-    find_time(partition, indexes, newest, decompressed_max)
+    let log_start = partition.log_start_offset();
+    let Some(newest) = partition.state().log.max_timestamp(log_start) else { return Ok(None) };
+    if let Some(found) = find_time(partition, indexes, newest, decompressed_max)? {
+        return Ok(Some(found));
+    }
+    // The record that has it lies before the log's start.
+    match max_time_behind(partition, indexes, log_start, decompressed_max)? {
+        Some(newest) => find_time(partition, indexes, newest, decompressed_max),
+        None => Ok(None),
+    }
+}
+
+/// The largest timestamp at or behind `log_start`, which lies inside a segment: of that segment
+/// every batch counts for itself.
+fn max_time_behind(
+    partition: &Partition,
+    indexes: &Indexes,
+    log_start: Offset,
+    decompressed_max: usize,
+) -> Result<Option<TimestampMs>, ReadError> {
+    let place = partition.state().log.place_of_offset(log_start);
+    let Some(place) = place else { return Ok(None) };
+    let mut largest = partition.state().log.max_timestamp(place.end_offset);
+    let file = partition.segment_handle(place.segment)?;
+    let mut window = Window::new(&file, place.size, Patience::Wait);
+    let by_offset =
+        |index: &SparseIndex| index.position_for_offset(offset_delta(place.segment, log_start));
+    let mut from = start(partition, indexes, &place, &file, Patience::Wait, by_offset)?;
+    while let Some(position) = from {
+        let found = window.find(position, |header| header.last_offset() >= log_start);
+        let Some((position, header)) = found? else { break };
+        let newest = if header.base_offset < log_start {
+            let bytes = read_batch(&file, position, &header)?;
+            let found = records::find_max_timestamp(&bytes, log_start, decompressed_max);
+            found.map_err(|_| ReadError::Corrupt)?.map(|(_, timestamp)| timestamp)
+        } else {
+            Some(header.max_timestamp)
+        };
+        largest = largest.max(newest);
+        from = Some(position + header.total_size() as u64);
+    }
+    Ok(largest.filter(|timestamp| *timestamp >= 0))
 }
 
 type FoundBatch = (Arc<File>, u64, BatchHeader);
 
+/// The first batch of a segment that reaches `timestamp` and, with its last record, `from`.
 fn batch_at_time(
     partition: &Partition,
     indexes: &Indexes,
+    place: &Place,
     timestamp: TimestampMs,
+    from: Offset,
 ) -> Result<Option<FoundBatch>, ReadError> {
     partition.check_online()?;
-    let place = partition.state().log.place_of_time(timestamp);
-    let Some(place) = place else { return Ok(None) };
     let file = partition.segment_handle(place.segment)?;
     let by_time = |index: &SparseIndex| index.position_for_time(timestamp);
-    let from = start(partition, indexes, &place, &file, Patience::Wait, by_time)?.unwrap_or(0);
-    let log_start = partition.log_start_offset();
+    let position = start(partition, indexes, place, &file, Patience::Wait, by_time)?.unwrap_or(0);
     let mut window = Window::new(&file, place.size, Patience::Wait);
-    let wanted = |header: &BatchHeader| {
-        header.max_timestamp >= timestamp && header.last_offset() >= log_start
-    };
-    match window.find(from, wanted) {
-        Ok(found) => Ok(found.map(|(position, header)| (file, position, header))),
-        Err(ReadFailure::Failed(error)) => Err(error),
-        Err(ReadFailure::Cold) => Err(ReadError::Corrupt),
-    }
+    let wanted =
+        |header: &BatchHeader| header.max_timestamp >= timestamp && header.last_offset() >= from;
+    let found = window.find(position, wanted)?;
+    Ok(found.map(|(position, header)| (file, position, header)))
 }
 
 fn read_batch(file: &File, position: u64, header: &BatchHeader) -> Result<Vec<u8>, ReadError> {
@@ -223,6 +272,16 @@ pub fn replay(
 enum ReadFailure {
     Cold,
     Failed(ReadError),
+}
+
+impl From<ReadFailure> for ReadError {
+    /// For readers that wait, which nothing is too cold for.
+    fn from(failure: ReadFailure) -> ReadError {
+        match failure {
+            ReadFailure::Cold => ReadError::Corrupt,
+            ReadFailure::Failed(error) => error,
+        }
+    }
 }
 
 /// A moving window over a segment file while its headers are walked.

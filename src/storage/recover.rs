@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::disk;
 use super::layout;
+use super::log_start;
 use super::rocks::Rocks;
 use super::schema;
 use crate::kernel::log::index::SparseIndex;
@@ -64,6 +65,7 @@ pub fn recover(
             break;
         }
     }
+    scan.raise_start()?;
     Ok(Recovered {
         log: scan.log,
         unsynced: scan.unsynced,
@@ -177,6 +179,20 @@ impl Scan<'_> {
             "the segment ends in a torn or corrupt batch, which is cut off");
         file.set_len(good)?;
         file.sync_all()
+    }
+
+    /// Starts the log where a client had let it start.
+    fn raise_start(&mut self) -> io::Result<()> {
+        let Some(start) = log_start::read(self.folder)? else { return Ok(()) };
+        let end = self.log.end_offset();
+        self.log.raise_start(start);
+        if start > end {
+            tracing::warn!(folder = %self.folder.display(), start, end,
+                "the log ends before its start, behind which records are lost");
+            disk::open_segment(&layout::segment_file(self.folder, start))?;
+            disk::sync_folder(self.folder)?;
+        }
+        Ok(())
     }
 
     fn begin(&mut self, base_offset: Offset) {

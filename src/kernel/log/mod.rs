@@ -56,6 +56,10 @@ pub enum Judgement {
     Reject(producers::Error),
 }
 
+/// The log cannot start at the offset that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartOutOfRange;
+
 /// The log of one partition.
 #[derive(Clone, Debug)]
 pub struct Log {
@@ -80,6 +84,8 @@ pub struct Place {
     pub position: Option<u32>,
     /// Bytes of the segment that may be read.
     pub size: u64,
+    /// Offset behind the segment's last record.
+    pub end_offset: Offset,
 }
 
 impl Log {
@@ -174,29 +180,62 @@ impl Log {
             segment: segment.base_offset,
             position: segment.index.as_ref().map(|index| index.position_for_offset(delta)),
             size: segment.size,
+            end_offset: segment.end_offset,
         })
     }
 
-    /// Where to look for the first record with a timestamp of at least `timestamp`.
-    pub fn place_of_time(&self, timestamp: TimestampMs) -> Option<Place> {
-        let segment = self.segments.iter().find(|segment| {
-            segment.max_timestamp >= timestamp && segment.end_offset > self.log_start_offset
-        })?;
+    /// Where to look for the first record at or behind `from` with a timestamp of at least
+    /// `timestamp`. There may be none: what gave the segment its timestamp may lie before `from`.
+    pub fn place_of_time(&self, timestamp: TimestampMs, from: Offset) -> Option<Place> {
+        let segment = self
+            .segments
+            .iter()
+            .find(|segment| segment.max_timestamp >= timestamp && segment.end_offset > from)?;
         Some(Place {
             segment: segment.base_offset,
             position: segment.index.as_ref().map(|index| index.position_for_time(timestamp)),
             size: segment.size,
+            end_offset: segment.end_offset,
         })
     }
 
-    /// The largest timestamp in the log, `None` while it is empty.
-    pub fn max_timestamp(&self) -> Option<TimestampMs> {
+    /// The largest timestamp of the segments that hold anything at or behind `from`, `None` if
+    /// none does. The record that has it may lie before `from`.
+    pub fn max_timestamp(&self, from: Offset) -> Option<TimestampMs> {
         self.segments
             .iter()
-            .filter(|segment| segment.end_offset > self.log_start_offset)
+            .filter(|segment| segment.end_offset > from)
             .map(|segment| segment.max_timestamp)
             .max()
             .filter(|timestamp| *timestamp >= 0)
+    }
+
+    /// Where the log starts if a client deletes the records before `wanted`, or all that it may
+    /// read if `None`: never before the start it has, and not behind the high watermark.
+    pub fn start_after_deletion(
+        &self,
+        wanted: Option<Offset>,
+        high_watermark: Offset,
+    ) -> Result<Offset, StartOutOfRange> {
+        let wanted = wanted.unwrap_or(high_watermark);
+        if !(0..=high_watermark).contains(&wanted) {
+            return Err(StartOutOfRange);
+        }
+        Ok(wanted.max(self.log_start_offset))
+    }
+
+    /// Moves the start forward to `offset`, which may lie inside a batch. The state of producers
+    /// stays (KIP-360). An offset behind the end begins a segment there: the log once reached that
+    /// far, and no offset is given twice.
+    pub fn raise_start(&mut self, offset: Offset) {
+        if offset <= self.log_start_offset {
+            return;
+        }
+        if offset > self.end_offset() {
+            self.segments.push(Segment::empty(offset));
+        }
+        self.log_start_offset = offset;
+        self.epochs.truncate_from_start(offset);
     }
 
     /// End offset of a leader epoch, as OffsetForLeaderEpoch answers it (KIP-320).

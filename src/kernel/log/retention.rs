@@ -7,16 +7,20 @@ use crate::kernel::types::{Offset, TimestampMs};
 /// Number of segments, counted from the oldest, that retention lets go at `now`. The active
 /// segment counts among them only if it has expired as a whole: the caller rolls it first.
 pub fn expired(log: &Log, now: TimestampMs) -> usize {
-    let below_start = log
-        .segments
-        .iter()
-        .take(log.segments.len() - 1)
-        .take_while(|segment| segment.end_offset <= log.log_start_offset)
-        .count();
+    let below_start = below_start(log);
     if !log.limits.delete {
         return below_start;
     }
     below_start.max(by_age(log, now)).max(by_size(log))
+}
+
+fn below_start(log: &Log) -> usize {
+    let below = |segment: &&Segment| segment.end_offset <= log.log_start_offset;
+    match log.segments.iter().take_while(below).count() {
+        // An empty active segment has nothing to lose.
+        all if all == log.segments.len() && log.active().size == 0 => all - 1,
+        count => count,
+    }
 }
 
 fn by_age(log: &Log, now: TimestampMs) -> usize {

@@ -132,3 +132,54 @@ fn walking_the_stored_bytes_gives_the_same_log() {
     assert_eq!(recovery::walk(&mut corrupt, &bytes, 1_000).end, recovery::End::Corrupt);
     assert_eq!(corrupt.end_offset(), log.end_offset() - 2);
 }
+
+#[test]
+fn a_deletion_moves_the_start_between_itself_and_the_high_watermark() {
+    let mut log = Log::empty(0, limits());
+    append(&mut log, batch(10, 0, 10), 0);
+    log.raise_start(4);
+    for (wanted, start) in [
+        (Some(7), Ok(7)),
+        (Some(9), Ok(9)),
+        (None, Ok(9)),
+        (Some(4), Ok(4)),
+        (Some(0), Ok(4)),
+        (Some(10), Err(StartOutOfRange)),
+        (Some(-1), Err(StartOutOfRange)),
+    ] {
+        assert_eq!(log.start_after_deletion(wanted, 9), start, "{wanted:?}");
+    }
+    log.raise_start(3);
+    assert_eq!(log.log_start_offset, 4, "it never moves back");
+}
+
+#[test]
+fn segments_below_the_start_go_whatever_their_policy() {
+    let mut log = Log::empty(0, limits());
+    for n in 0..9 {
+        append(&mut log, batch(3, 0, 90), n);
+    }
+    log.limits.delete = false;
+    let bases: Vec<_> = log.segments.iter().map(|segment| segment.base_offset).collect();
+    assert!(bases.len() > 3);
+    log.raise_start(bases[2] - 1);
+    assert_eq!(retention::expired(&log, 0), 1);
+    log.raise_start(bases[2]);
+    assert_eq!(retention::expired(&log, 0), 2);
+    log.raise_start(27);
+    assert_eq!(retention::expired(&log, 0), log.segments.len(), "the active one too");
+    log.roll();
+    assert_eq!(retention::expired(&log, 0), log.segments.len() - 1, "but not an empty one");
+    assert_eq!((log.max_timestamp(27), log.place_of_time(0, 27)), (None, None));
+}
+
+#[test]
+fn a_start_behind_the_end_begins_a_segment() {
+    let mut log = Log::empty(0, limits());
+    append(&mut log, batch(3, 0, 10), 0);
+    log.raise_start(8);
+    assert_eq!((log.log_start_offset, log.end_offset(), log.segments.len()), (8, 8, 2));
+    assert_eq!(log.place_of_offset(8), None);
+    assert_eq!(append(&mut log, batch(1, 0, 10), 0), 8);
+    assert_eq!(retention::expired(&log, 0), 1);
+}

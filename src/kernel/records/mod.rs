@@ -261,17 +261,18 @@ pub fn find_timestamp(
     Ok(found)
 }
 
-/// Offset and value of the largest timestamp in `batch`, the earliest of equals; none if the batch
-/// is empty.
+/// Offset and value of the largest timestamp of the records of `batch` whose offset is at least
+/// `from`, the earliest of equals; none if there is no such record.
 pub fn find_max_timestamp(
     batch: &[u8],
+    from: Offset,
     decompressed_max: usize,
 ) -> Result<Option<(Offset, TimestampMs)>, Error> {
     let header = BatchHeader::parse(batch)?;
     let mut found: Option<(Offset, TimestampMs)> = None;
     for_each(&header, batch, decompressed_max, |entry| {
-        if found.is_none_or(|(_, timestamp)| entry.timestamp > timestamp) {
-            let offset = header.base_offset.saturating_add(i64::from(entry.offset_delta));
+        let offset = header.base_offset.saturating_add(i64::from(entry.offset_delta));
+        if offset >= from && found.is_none_or(|(_, timestamp)| entry.timestamp > timestamp) {
             found = Some((offset, entry.timestamp));
         }
         ControlFlow::Continue(())

@@ -322,14 +322,14 @@ fn timestamp_search_is_exact_inside_the_batch() {
 #[test]
 fn the_earliest_of_equal_maximum_timestamps_wins() {
     for (name, batch) in BATCHES {
-        assert_eq!(find_max_timestamp(batch, CAP).unwrap(), Some((1, TIME + 5)), "{name}");
+        assert_eq!(find_max_timestamp(batch, 0, CAP).unwrap(), Some((1, TIME + 5)), "{name}");
     }
     let empty = {
         let mut batch = with_body(Codec::None, 1, b"");
         batch[57..61].copy_from_slice(&0i32.to_be_bytes());
         batch
     };
-    assert_eq!(find_max_timestamp(&empty, CAP), Ok(None));
+    assert_eq!(find_max_timestamp(&empty, 0, CAP), Ok(None));
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn under_log_append_time_all_records_have_the_batch_timestamp() {
         set_max_timestamp(&mut batch, TimestampType::LogAppendTime, TIME + 77);
         let found = find_timestamp(&batch, TIME + 50, 0, CAP).unwrap();
         assert_eq!(found, Some((0, TIME + 77)), "{name}");
-        assert_eq!(find_max_timestamp(&batch, CAP).unwrap(), Some((0, TIME + 77)), "{name}");
+        assert_eq!(find_max_timestamp(&batch, 0, CAP).unwrap(), Some((0, TIME + 77)), "{name}");
         let records = read_records(&batch, CAP).map(Result::unwrap);
         assert!(records.into_iter().all(|r| r.timestamp == TIME + 77), "{name}");
     }

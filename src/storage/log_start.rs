@@ -1,0 +1,118 @@
+//! Where a log starts because a client deleted the records before: kept in a file beside the
+//! segments, which tell only where their first batch begins. Retention needs no such file, and
+//! segments below the start are removed by the janitor.
+//!
+//! The file `log-start-offset` holds a version byte, the offset in big endian, and a CRC-32C of
+//! both. It is replaced as a whole, so a crash leaves the old start or the new one.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::disk;
+use super::error::{DeletionError, StorageError};
+use super::layout;
+use super::partition::Partition;
+use crate::kernel::types::Offset;
+
+const FORMAT_VERSION: u8 = 1;
+
+impl Partition {
+    /// Where the log would start if a client deleted the records before `wanted`, or all that may
+    /// be read if `None`. Changes nothing.
+    pub fn start_after_deletion(&self, wanted: Option<Offset>) -> Result<Offset, DeletionError> {
+        self.check_online()?;
+        let config = self.config();
+        if config.cleanup_compact && !config.cleanup_delete {
+            return Err(DeletionError::CompactedOnly);
+        }
+        let start = self.state().log.start_after_deletion(wanted, self.high_watermark());
+        start.map_err(|_| DeletionError::OffsetOutOfRange)
+    }
+
+    /// Lets the log start at `offset`, on disk and then for readers; nothing happens if it starts
+    /// there or behind already. Answers where it starts. The records up to `offset` must be
+    /// durable, so that the log cannot end before its start. Waits for the device.
+    pub fn delete_before(self: &Arc<Self>, offset: Offset) -> Result<Offset, StorageError> {
+        // One writer at a time, and none in a folder that is being removed.
+        let _turn = self.sync_turn();
+        self.check_online()?;
+        if offset <= self.log_start_offset() {
+            return Ok(self.log_start_offset());
+        }
+        write(&self.folder, offset)?;
+        let start = {
+            let mut state = self.state();
+            state.log.raise_start(offset);
+            state.log.log_start_offset
+        };
+        self.publish_log_start(start);
+        Ok(start)
+    }
+}
+
+/// The start kept in a partition's folder, if there is one. A damaged file is told and counts for
+/// nothing: deleted records that are still there come back.
+pub fn read(folder: &Path) -> io::Result<Option<Offset>> {
+    let path = folder.join(layout::LOG_START_OFFSET);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let start = decode(&bytes);
+    if start.is_none() {
+        tracing::error!(file = %path.display(),
+            "the file is damaged; records that were deleted may be there again");
+    }
+    Ok(start)
+}
+
+fn write(folder: &Path, start: Offset) -> io::Result<()> {
+    disk::replace_file(&folder.join(layout::LOG_START_OFFSET), &encode(start))
+}
+
+fn encode(start: Offset) -> Vec<u8> {
+    let mut out = vec![FORMAT_VERSION];
+    out.extend_from_slice(&start.to_be_bytes());
+    let crc = crc32c::crc32c(&out);
+    out.extend_from_slice(&crc.to_be_bytes());
+    out
+}
+
+fn decode(bytes: &[u8]) -> Option<Offset> {
+    let (body, crc) = bytes.split_last_chunk::<4>()?;
+    if crc32c::crc32c(body) != u32::from_be_bytes(*crc) {
+        return None;
+    }
+    let [FORMAT_VERSION, start @ ..] = body else { return None };
+    let start = Offset::from_be_bytes(start.try_into().ok()?);
+    (start >= 0).then_some(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file as it was first written.
+    const FIXTURE: &[u8] = include_bytes!("fixtures/log-start-offset.bin");
+
+    #[test]
+    fn the_first_files_can_still_be_read() {
+        assert_eq!(decode(FIXTURE), Some(0x0102_0304_0506_0708));
+        assert_eq!(encode(0x0102_0304_0506_0708), FIXTURE);
+    }
+
+    #[test]
+    fn damage_is_noticed() {
+        for at in 0..FIXTURE.len() {
+            let mut damaged = FIXTURE.to_vec();
+            damaged[at] ^= 1;
+            assert_eq!(decode(&damaged), None);
+            assert_eq!(decode(&FIXTURE[..at]), None);
+        }
+        assert_eq!(decode(&encode(-1)), None);
+        assert_eq!(decode(&[FIXTURE, &[0]].concat()), None);
+    }
+}
