@@ -43,6 +43,8 @@ pub enum Command {
     Serve(Serve),
     /// Print the default configuration or its documentation
     Config(Config),
+    /// Ask a running broker whether it answers; the exit code is 0 if it does
+    Health(Health),
     /// Print the version
     Version,
 }
@@ -104,6 +106,14 @@ pub struct Config {
     /// Print the page docs/configuration.md
     #[arg(long, group = "what")]
     pub markdown: bool,
+}
+
+/// Options of `felice health`.
+#[derive(Args, Debug)]
+pub struct Health {
+    /// Where the broker listens: HOST:PORT, or a list as in the key listeners
+    #[arg(value_name = "LISTENERS", default_value = "127.0.0.1:9092")]
+    pub listeners: String,
 }
 
 /// How the log is written.

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod coordinator;
+pub mod health;
 pub mod kernel;
 pub mod net;
 pub mod random;

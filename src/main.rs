@@ -5,6 +5,7 @@ use clap::Parser;
 use felice::broker;
 use felice::cli::{Cli, Command, Serve};
 use felice::config::{DEFAULTS_TOML, NodeConfig, dynamic};
+use felice::health;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -17,6 +18,13 @@ fn main() -> ExitCode {
         Command::Serve(serve) => run(serve),
         Command::Config(config) if config.markdown => print(&dynamic::markdown::markdown()),
         Command::Config(_) => print(DEFAULTS_TOML),
+        Command::Health(asked) => match health::check(&asked.listeners) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("felice: {error}");
+                ExitCode::FAILURE
+            }
+        },
         Command::Version => print(concat!("felice ", env!("CARGO_PKG_VERSION"), "\n")),
     }
 }

@@ -156,6 +156,16 @@ fn each_listener_answers_with_its_own_address() {
 }
 
 #[test]
+fn health_tells_a_broker_that_serves_from_one_that_does_not() {
+    let mut broker = Broker::start(&[]);
+    let listener = format!("PLAINTEXT://{}", broker.address());
+    assert!(run(&["health", &listener]).status.success());
+    broker.stop();
+    fails(&["health", &listener], 1, &[&broker.address().to_string(), "does not answer"]);
+    fails(&["health", "nowhere"], 1, &["nowhere"]);
+}
+
+#[test]
 fn the_defaults_are_a_configuration_and_help_is_there() {
     let defaults = run(&["config", "--defaults"]);
     assert!(defaults.status.success());

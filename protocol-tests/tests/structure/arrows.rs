@@ -157,8 +157,14 @@ const TABLE: &[Row] = &[
         only_crates: None,
     },
     Row {
+        module: "health",
+        may_import: &["config"],
+        never: &["rocksdb", "tokio", KAFKA],
+        only_crates: None,
+    },
+    Row {
         module: "main",
-        may_import: &["broker", "cli", "config"],
+        may_import: &["broker", "cli", "config", "health"],
         never: &["rocksdb", "tokio", KAFKA],
         only_crates: None,
     },
