@@ -21,8 +21,10 @@ use crate::api::{self, BoxFuture, Outcome};
 use crate::broker::Broker;
 use crate::wire::chunk::Frame;
 
-/// Bytes read from the socket at a time.
+/// Bytes read from the socket at a time, at most.
 const READ_BYTES: usize = 64 * 1024;
+/// Room for what a connection sends that sends little: most connections are quiet most of the time.
+const QUIET_READ_BYTES: usize = 4 * 1024;
 /// Room made at once for a frame whose length is known; beyond it room grows with what arrives.
 const FRAME_ROOM_BYTES: usize = 512 * 1024;
 /// Bytes of a frame that are not counted against the budget.
@@ -67,6 +69,8 @@ struct Serving {
     broker: Arc<Broker>,
     client: ClientName,
     input: BytesMut,
+    /// Room made for the next read, between the two bounds above: it follows what arrives.
+    room: usize,
     reserved: Reserved,
     pending: VecDeque<Pending>,
     output: Output,
@@ -125,6 +129,7 @@ pub async fn serve(
         broker,
         client: ClientName::default(),
         input: BytesMut::new(),
+        room: QUIET_READ_BYTES,
         reserved: Reserved::default(),
         pending: VecDeque::new(),
         output: Output::default(),
@@ -244,16 +249,21 @@ impl Serving {
                 // Ends the connection when it is looked at in its turn.
                 Err(_) => break,
             };
-            if self.input.capacity() - self.input.len() < READ_BYTES / 4 {
+            if self.input.capacity() - self.input.len() < self.room / 4 {
                 let room = missing.min(FRAME_ROOM_BYTES.max(self.input.len()));
-                self.input.reserve(room.max(READ_BYTES));
+                self.input.reserve(room.max(self.room));
             }
             match self.stream.try_read_buf(&mut self.input) {
                 Ok(0) => {
                     self.end_of_input = true;
                     break;
                 }
-                Ok(read) => total += read,
+                Ok(read) => {
+                    total += read;
+                    if self.input.len() == self.input.capacity() {
+                        self.room = (2 * self.room).min(READ_BYTES);
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error.into()),
             }
@@ -264,6 +274,9 @@ impl Serving {
         }
         if total > 0 {
             self.timing.active = Instant::now();
+        }
+        if total < self.room / 4 {
+            self.room = (self.room / 2).max(QUIET_READ_BYTES);
         }
         Ok(())
     }
@@ -306,7 +319,7 @@ impl Serving {
         if self.input.len() <= UNCOUNTED_BYTES {
             self.reserved = Reserved::default();
         }
-        if self.input.is_empty() && self.input.capacity() > READ_BYTES {
+        if self.input.is_empty() && self.input.capacity() > 2 * self.room {
             self.input = BytesMut::new();
         }
     }
