@@ -6,6 +6,8 @@ mod group_requests;
 #[path = "api/requests.rs"]
 mod requests;
 
+#[path = "api/alter_replica_log_dirs.rs"]
+mod alter_replica_log_dirs;
 #[path = "api/api_versions.rs"]
 mod api_versions;
 #[path = "api/create_partitions.rs"]
@@ -24,6 +26,10 @@ mod describe_cluster;
 mod describe_configs;
 #[path = "api/describe_groups.rs"]
 mod describe_groups;
+#[path = "api/describe_log_dirs.rs"]
+mod describe_log_dirs;
+#[path = "api/describe_producers.rs"]
+mod describe_producers;
 #[path = "api/describe_topic_partitions.rs"]
 mod describe_topic_partitions;
 #[path = "api/fetch.rs"]

@@ -218,10 +218,13 @@ apis! {
     init_producer_id::InitProducerId,
     offset_for_leader_epoch::OffsetForLeaderEpoch,
     describe_configs::DescribeConfigs,
+    alter_replica_log_dirs::AlterReplicaLogDirs,
+    describe_log_dirs::DescribeLogDirs,
     create_partitions::CreatePartitions,
     delete_groups::DeleteGroups,
     offset_delete::OffsetDelete,
     describe_cluster::DescribeCluster,
+    describe_producers::DescribeProducers,
     describe_topic_partitions::DescribeTopicPartitions,
 }
 

@@ -55,7 +55,7 @@ pub enum Error {
 
 /// A data directory that this process owns.
 pub struct DataDir {
-    /// Its path.
+    /// Its absolute path.
     pub folder: PathBuf,
     /// Cluster it belongs to.
     pub cluster_id: String,
@@ -96,8 +96,10 @@ impl DataDir {
                 identity
             }
         };
+        // Clients are told the path, and name it.
+        let absolute = std::path::absolute(folder).map_err(io)?;
         Ok(DataDir {
-            folder: folder.to_owned(),
+            folder: absolute.components().collect(),
             cluster_id: identity.cluster_id,
             directory_id: identity.directory_id,
             is_new,

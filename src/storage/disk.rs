@@ -101,6 +101,13 @@ pub fn create_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(changed)
 }
 
+/// Size of the volume that holds a folder, and how much of it this process may still use, in bytes.
+pub fn volume(folder: &Path) -> io::Result<(u64, u64)> {
+    let volume = rustix::fs::statvfs(folder)?;
+    let bytes = |blocks: u64| blocks.saturating_mul(volume.f_frsize);
+    Ok((bytes(volume.f_blocks), bytes(volume.f_bavail)))
+}
+
 /// Writes a small file so that a crash leaves either the old or the new contents.
 pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("tmp");

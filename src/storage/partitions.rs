@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::checkpoint;
+use super::disk;
 use super::flusher::FlusherHandle;
 use super::index::Indexes;
 use super::layout;
@@ -70,6 +71,16 @@ impl Partitions {
     /// Indexes of closed segments.
     pub fn indexes(&self) -> &Indexes {
         &self.indexes
+    }
+
+    /// Absolute path of the folder that holds everything.
+    pub fn data_folder(&self) -> &Path {
+        &self.data
+    }
+
+    /// Size of the volume that holds everything, and how much of it may still be used, in bytes.
+    pub fn volume(&self) -> io::Result<(u64, u64)> {
+        disk::volume(&self.data)
     }
 
     /// `producer.id.expiration.ms`.

@@ -32,10 +32,13 @@ const SERVED: &[(i16, i16, i16)] = &[
     (22, 0, 5),
     (23, 2, 4),
     (32, 1, 4),
+    (34, 1, 2),
+    (35, 1, 4),
     (37, 0, 3),
     (42, 0, 2),
     (47, 0, 0),
     (60, 0, 2),
+    (61, 0, 0),
     (75, 0, 0),
 ];
 
@@ -205,10 +208,13 @@ fn everything_that_is_named_is_answered() {
         sweep::<InitProducerIdRequest>(client, 0, 5),
         sweep::<OffsetForLeaderEpochRequest>(client, 2, 4),
         sweep::<DescribeConfigsRequest>(client, 1, 4),
+        sweep::<AlterReplicaLogDirsRequest>(client, 1, 2),
+        sweep::<DescribeLogDirsRequest>(client, 1, 4),
         sweep::<CreatePartitionsRequest>(client, 0, 3),
         sweep::<DeleteGroupsRequest>(client, 0, 2),
         sweep::<OffsetDeleteRequest>(client, 0, 0),
         sweep::<DescribeClusterRequest>(client, 0, 2),
+        sweep::<DescribeProducersRequest>(client, 0, 0),
         sweep::<DescribeTopicPartitionsRequest>(client, 0, 0),
     ];
     let served: Vec<i16> = SERVED.iter().map(|(key, _, _)| *key).collect();

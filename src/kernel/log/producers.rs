@@ -152,6 +152,21 @@ impl Producer {
     }
 }
 
+/// What is known of one producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Producer ID.
+    pub producer_id: i64,
+    /// Newest epoch.
+    pub epoch: i16,
+    /// Sequence of its last record.
+    pub last_sequence: i32,
+    /// Largest timestamp of its last batch.
+    pub last_timestamp: TimestampMs,
+    /// First offset of its open transaction.
+    pub transaction_start: Option<Offset>,
+}
+
 /// The idempotent producers of one partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Producers {
@@ -172,6 +187,23 @@ impl Producers {
     /// Whether no producer is remembered.
     pub fn is_empty(&self) -> bool {
         self.producers.is_empty()
+    }
+
+    /// All producers that have appended anything, in order of their IDs.
+    pub fn known(&self) -> Vec<Known> {
+        let known = self.producers.iter().filter_map(|(producer_id, producer)| {
+            let last = producer.batches().last()?;
+            Some(Known {
+                producer_id: *producer_id,
+                epoch: producer.epoch,
+                last_sequence: last.last_sequence(),
+                last_timestamp: last.timestamp,
+                transaction_start: producer.transaction_start,
+            })
+        });
+        let mut known: Vec<_> = known.collect();
+        known.sort_unstable_by_key(|producer| producer.producer_id);
+        known
     }
 
     /// Judges a client's batch. Batches without producer ID always pass, and so does any sequence
