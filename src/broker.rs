@@ -16,13 +16,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use self::house::House;
+use crate::admin::{self, Admin};
+use crate::api;
 use crate::clock::Clock;
-use crate::config::NodeConfig;
 use crate::config::node::{CongestionControl, Network};
+use crate::config::{Address, NodeConfig};
 use crate::coordinator::control::Control;
 use crate::coordinator::fetch::FetchSessions;
 use crate::coordinator::groups::GroupCoordinator;
 use crate::coordinator::ids::ProducerIds;
+use crate::metrics::Metrics;
 use crate::net::{self, Net, listener};
 use crate::storage::data_dir;
 use crate::storage::error::StorageError;
@@ -48,6 +51,8 @@ pub struct Broker {
     pub fetch_sessions: FetchSessions,
     /// Producer IDs.
     pub producer_ids: ProducerIds,
+    /// What is counted and timed.
+    pub metrics: Arc<Metrics>,
     /// Addresses the listeners are bound to, in the order of the configuration.
     pub bound: Vec<SocketAddr>,
     /// Turns true when the broker stops: long polls are answered then.
@@ -75,6 +80,12 @@ pub enum Error {
          another address with --listen"
     )]
     AddressInUse(SocketAddr),
+    /// The address of metrics and health is taken, and was set.
+    #[error(
+        "cannot listen on {0}: the address is in use. Stop the other process or choose another \
+         address with admin.listener"
+    )]
+    AdminAddressInUse(SocketAddr),
     /// An address cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(String, io::Error),
@@ -102,7 +113,7 @@ impl Error {
     /// Exit code of the process: 3 for an address in use, 4 for the data directory, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::AddressInUse(_) => 3,
+            Error::AddressInUse(_) | Error::AdminAddressInUse(_) => 3,
             Error::DataDir(_) | Error::Metadata(_) | Error::Partition(..) | Error::Rocks(_) => 4,
             Error::Listen(..) | Error::Register(_) | Error::System(..) => 1,
         }
@@ -149,15 +160,23 @@ async fn serve(config: NodeConfig, started: Instant) -> Result<(), Error> {
         (signals(SignalKind::interrupt())?, signals(SignalKind::terminate())?);
     let (stop, stopping) = watch::channel(false);
     let listeners = bind(&config)?;
-    let mut house = House::open(config, &listeners, stopping.clone()).await?;
+    let names = config.listeners.iter().map(|listener| listener.name.clone());
+    let metrics = Arc::new(Metrics::new(api::names(), names));
+    let mut tasks = tokio::task::JoinSet::new();
+    let admin = Admin::new(Arc::clone(&metrics), started, config.admin.series_max);
+    if let Some(listener) = bind_admin(&config)? {
+        // Before anything is read, so that it can be asked how far the broker is.
+        tasks.spawn(admin::run(listener, Arc::clone(&admin), stopping.clone()));
+    }
+    let mut house = House::open(config, &listeners, metrics, stopping.clone()).await?;
     house.register().await?;
     let broker = Arc::clone(&house.broker);
     let net = Arc::new(Net::new(limits(&broker.config), stopping.clone()));
-    let mut tasks = tokio::task::JoinSet::new();
     for (index, listener) in listeners.into_iter().enumerate() {
         tasks.spawn(listener::run(listener, index, Arc::clone(&net), Arc::clone(&broker)));
     }
     tasks::spawn(&mut tasks, &broker, &stopping);
+    admin.open(Arc::clone(&broker), net);
     announce(&broker, started);
     tokio::select! {
         // Cancel-safe: the process ends after the first signal.
@@ -186,19 +205,41 @@ fn announce(broker: &Broker, started: Instant) {
 }
 
 fn bind(config: &NodeConfig) -> Result<Vec<TcpListener>, Error> {
-    let bind_one = |address: &crate::config::Address| {
-        let host = if address.host.is_empty() { "0.0.0.0" } else { &address.host };
-        let text = format!("{address}");
-        let resolved = (host, address.port)
-            .to_socket_addrs()
-            .and_then(|mut found| found.next().ok_or(io::ErrorKind::AddrNotAvailable.into()))
-            .map_err(|error| Error::Listen(text.clone(), error))?;
+    let bind_one = |address: &Address| {
+        let resolved = resolve(address)?;
         listener::bind(resolved, &config.network).map_err(|error| match error.kind() {
             io::ErrorKind::AddrInUse => Error::AddressInUse(resolved),
-            _ => Error::Listen(text, error),
+            _ => Error::Listen(address.to_string(), error),
         })
     };
     config.listeners.iter().map(|listener| bind_one(&listener.address)).collect()
+}
+
+fn resolve(address: &Address) -> Result<SocketAddr, Error> {
+    let host = if address.host.is_empty() { "0.0.0.0" } else { &address.host };
+    (host, address.port)
+        .to_socket_addrs()
+        .and_then(|mut found| found.next().ok_or(io::ErrorKind::AddrNotAvailable.into()))
+        .map_err(|error| Error::Listen(address.to_string(), error))
+}
+
+/// The listener of metrics and health. Nobody who starts a second broker on a machine should have
+/// to know of it: where its default address is taken there is none.
+fn bind_admin(config: &NodeConfig) -> Result<Option<TcpListener>, Error> {
+    let Some(address) = &config.admin.listener else { return Ok(None) };
+    let resolved = resolve(address)?;
+    match listener::bind(resolved, &config.network) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && config.admin.is_set => {
+            Err(Error::AdminAddressInUse(resolved))
+        }
+        Err(error) if config.admin.is_set => Err(Error::Listen(address.to_string(), error)),
+        Err(error) => {
+            tracing::warn!(%address, %error,
+                "no metrics and no web page: choose another address with admin.listener");
+            Ok(None)
+        }
+    }
 }
 
 fn limits(config: &NodeConfig) -> net::Limits {

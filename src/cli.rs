@@ -106,6 +106,9 @@ pub struct Config {
     /// Print the page docs/configuration.md
     #[arg(long, group = "what")]
     pub markdown: bool,
+    /// Print the page docs/metrics.md
+    #[arg(long, group = "what")]
+    pub metrics: bool,
 }
 
 /// Options of `felice health`.

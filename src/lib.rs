@@ -1,5 +1,6 @@
 //! Felice: a broker that speaks Kafka's wire protocol over a partitioned segment log.
 
+pub mod admin;
 pub mod api;
 pub mod broker;
 pub mod cli;
@@ -8,6 +9,7 @@ pub mod config;
 pub mod coordinator;
 pub mod health;
 pub mod kernel;
+pub mod metrics;
 pub mod net;
 pub mod random;
 pub mod storage;

@@ -6,6 +6,7 @@ use felice::broker;
 use felice::cli::{Cli, Command, Serve};
 use felice::config::{DEFAULTS_TOML, NodeConfig, dynamic};
 use felice::health;
+use felice::metrics::table;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(serve) => run(serve),
         Command::Config(config) if config.markdown => print(&dynamic::markdown::markdown()),
+        Command::Config(config) if config.metrics => print(&table::markdown()),
         Command::Config(_) => print(DEFAULTS_TOML),
         Command::Health(asked) => match health::check(&asked.listeners) {
             Ok(()) => ExitCode::SUCCESS,

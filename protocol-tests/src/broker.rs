@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::client::Client;
 
 /// Settings of every broker of the tests: what they do not concern is small, so that it is quick.
-const SETTINGS: [&str; 2] =
-    ["group.initial.rebalance.delay.ms=0", "offsets.topic.num.partitions=3"];
+const SETTINGS: [&str; 3] =
+    ["group.initial.rebalance.delay.ms=0", "offsets.topic.num.partitions=3", "admin.listener="];
 
 /// Makes the data directories of one test process different.
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -32,17 +32,29 @@ impl Broker {
         Broker::start_on([127, 0, 0, 1], settings)
     }
 
-    /// The same, listening on another address of this machine; zeros stand for all of them.
+    /// Starts a broker on a free port that has nothing else set.
+    pub fn start_bare() -> Broker {
+        let mut broker = Broker::prepare([127, 0, 0, 1], &[]);
+        broker.settings.clear();
+        broker.restart();
+        broker
+    }
+
+    /// The same as `start`, on another address of this machine; zeros stand for all of them.
     pub fn start_on(host: [u8; 4], settings: &[&str]) -> Broker {
+        let mut broker = Broker::prepare(host, settings);
+        broker.restart();
+        broker
+    }
+
+    fn prepare(host: [u8; 4], settings: &[&str]) -> Broker {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("felice-test-{}-{count}", std::process::id());
         let directory = std::env::temp_dir().join(name);
         let _ = fs::remove_dir_all(&directory);
         let settings = SETTINGS.iter().chain(settings).map(|text| text.to_string()).collect();
         let address = SocketAddr::from((host, 0));
-        let mut broker = Broker { child: None, directory, address, settings };
-        broker.restart();
-        broker
+        Broker { child: None, directory, address, settings }
     }
 
     /// Starts it again on its directory and port.
@@ -85,6 +97,14 @@ impl Broker {
     /// What it has logged since the test began.
     pub fn log(&self) -> String {
         fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// Where metrics and health are, if `admin.listener` is set.
+    pub fn admin_address(&self) -> SocketAddr {
+        let log = self.log();
+        let told = log.lines().filter_map(|line| line.split_once(" on http://")).next_back();
+        let address = told.and_then(|(_, rest)| rest.split('/').next()?.parse().ok());
+        address.unwrap_or_else(|| panic!("the broker does not say where it is:\n{log}"))
     }
 
     /// Where clients connect.

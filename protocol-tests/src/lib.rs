@@ -7,3 +7,4 @@ pub mod client;
 pub mod codecs;
 pub mod frames;
 pub mod group_script;
+pub mod http;

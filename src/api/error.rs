@@ -1,9 +1,12 @@
 //! The only place that turns typed errors of the kernel, storage and coordinators into Kafka's
 //! error codes. Every map is exhaustive, so a new error does not compile until someone decides.
 
+use std::sync::LazyLock;
+
 use kafka_protocol::ResponseError as Code;
 use kafka_protocol::protocol::StrBytes;
 
+use super::FETCH_KEY;
 use crate::kernel::group;
 use crate::kernel::meta;
 use crate::kernel::session;
@@ -21,6 +24,37 @@ pub fn message(text: impl ToString) -> StrBytes {
     let mut text = text.to_string();
     text.truncate(text.floor_char_boundary(MESSAGE_BYTES_MAX));
     StrBytes::from_string(text)
+}
+
+/// Kafka's name of a code, `UNKNOWN_TOPIC_OR_PARTITION` for 3.
+pub fn name(code: i16) -> &'static str {
+    static NAMES: LazyLock<Vec<String>> =
+        LazyLock::new(|| (-1..=CODE_MAX).map(constant_case).collect());
+    let name = usize::try_from(i32::from(code) + 1).ok().and_then(|index| NAMES.get(index));
+    name.map_or("UNKNOWN", String::as_str)
+}
+
+/// Whether a code in an answer to Produce or Fetch says that the broker is at fault.
+pub fn is_own_fault(api_key: i16, code: i16) -> bool {
+    let own = [Code::KafkaStorageError.code(), Code::UnknownServerError.code()];
+    own.contains(&code) || (api_key == FETCH_KEY && code == Code::CorruptMessage.code())
+}
+
+/// Largest code that is looked for a name.
+const CODE_MAX: i16 = 200;
+
+fn constant_case(code: i16) -> String {
+    let Some(error) = Code::try_from_code(code) else {
+        return if code == NONE { "NONE".to_owned() } else { "UNKNOWN".to_owned() };
+    };
+    let mut name = String::new();
+    for letter in format!("{error:?}").chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
 }
 
 /// Code of a failed read.
@@ -142,7 +176,19 @@ pub fn meta_code(error: &meta::Error) -> i16 {
 
 #[cfg(test)]
 mod tests {
-    use super::message;
+    use super::{message, name};
+
+    #[test]
+    fn codes_have_kafkas_names() {
+        let names = [-1, 0, 3, 17, 42, 56, 133, 999, i16::MAX, i16::MIN].map(name);
+        assert_eq!(names[..2], ["UNKNOWN_SERVER_ERROR", "NONE"]);
+        assert_eq!(
+            names[2..5],
+            ["UNKNOWN_TOPIC_OR_PARTITION", "INVALID_TOPIC_EXCEPTION", "INVALID_REQUEST"]
+        );
+        assert_eq!(names[5..7], ["KAFKA_STORAGE_ERROR", "SHARE_SESSION_LIMIT_REACHED"]);
+        assert_eq!(names[7..], ["UNKNOWN"; 3]);
+    }
 
     #[test]
     fn a_message_fits_every_version() {

@@ -24,7 +24,7 @@ use crate::kernel::session::{self, Answered, FINAL_EPOCH, Opened, TopicKey, Want
 use crate::kernel::types::Uuid;
 use crate::storage::partition::{FetchWaiter, Partition};
 use crate::storage::reader::{self, Patience, Read};
-use crate::wire::chunk::Frame;
+use crate::wire::chunk::{Errors, Frame};
 use crate::wire::fetch::{self, FetchResponse, FetchedPartition, FetchedTopic};
 
 /// The API.
@@ -35,6 +35,12 @@ impl Api for Fetch {
     type Response = FetchResponse;
     const VERSIONS: RangeInclusive<i16> = 4..=18;
     const NAME: &'static str = "Fetch";
+
+    fn errors(response: &FetchResponse, errors: &mut Errors) {
+        errors.add(response.error_code);
+        let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+        errors.add_all(partitions.map(|partition| partition.error_code));
+    }
 
     async fn handle(cx: Cx, request: FetchRequest) -> Reply<FetchResponse> {
         let Some(limits) = Limits::of(&cx, &request) else {
@@ -324,6 +330,11 @@ impl Plan {
             let answered: Vec<Answered> = fetched.iter().map(answered).collect();
             self.broker.fetch_sessions.lock().answer(&self.opened, &answered)
         };
+        for (partition, fetched) in self.partitions.iter().zip(&fetched) {
+            if let (Ok(partition), Some(_)) = (partition, &fetched.records) {
+                partition.count_out(fetched.record_bytes());
+            }
+        }
         let mut topics: Vec<FetchedTopic> = Vec::new();
         let mut previous: Option<&TopicKey> = None;
         for ((wanted, fetched), named) in self.opened.wanted.iter().zip(fetched).zip(named) {
@@ -371,6 +382,7 @@ struct Watch {
 
 impl Watch {
     fn new(plan: &Arc<Plan>, waiter: &Arc<FetchWaiter>) -> Watch {
+        plan.broker.metrics.fetches_waiting.inc();
         plan.partitions.iter().flatten().for_each(|partition| partition.watch(waiter));
         Watch { plan: Arc::clone(plan), waiter: Arc::clone(waiter) }
     }
@@ -378,6 +390,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
+        self.plan.broker.metrics.fetches_waiting.dec();
         let partitions = self.plan.partitions.iter().flatten();
         partitions.for_each(|partition| partition.unwatch(&self.waiter));
     }

@@ -17,7 +17,7 @@ use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Message, Req
 
 use crate::broker::Broker;
 use crate::storage::append::Drain;
-use crate::wire::chunk::Frame;
+use crate::wire::chunk::{Errors, Frame};
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -73,6 +73,9 @@ pub trait Api {
     const ADVERTISED_MIN: i16 = *Self::VERSIONS.start();
     /// Metric label and log name.
     const NAME: &'static str;
+
+    /// Adds the error codes in an answer; the metrics count them.
+    fn errors(_response: &Self::Response, _errors: &mut Errors) {}
 
     /// Handles one request. When the future is done the order of its effects is fixed.
     fn handle(cx: Cx, request: Self::Request)
@@ -176,6 +179,11 @@ fn encode<A: Api>(correlation_id: i32, version: i16, response: A::Response) -> O
     let is_api_versions = <A::Request as Request>::KEY == API_VERSIONS_KEY;
     let flexible = !is_api_versions && A::Request::header_version(version) >= 2;
     let mut frame = Frame::begin(correlation_id, flexible);
+    let mut errors = Errors::default();
+    A::errors(&response, &mut errors);
+    if !errors.is_empty() {
+        frame.errors = Some(Box::new(errors));
+    }
     if let Err(error) = response.respond(version, &mut frame) {
         tracing::error!(api = A::NAME, version, %error, "answer cannot be encoded");
         return None;
@@ -188,6 +196,8 @@ fn encode<A: Api>(correlation_id: i32, version: i16, response: A::Response) -> O
 pub const API_VERSIONS_KEY: i16 = 18;
 /// Key of Produce: its appends are gathered over the requests that arrived together.
 pub const PRODUCE_KEY: i16 = 0;
+/// Key of Fetch.
+pub const FETCH_KEY: i16 = 1;
 
 macro_rules! apis {
     ($($module:ident :: $api:ident),* $(,)?) => {
@@ -226,6 +236,11 @@ apis! {
     describe_cluster::DescribeCluster,
     describe_producers::DescribeProducers,
     describe_topic_partitions::DescribeTopicPartitions,
+}
+
+/// Keys and names of all APIs.
+pub fn names() -> impl Iterator<Item = (i16, &'static str)> {
+    TABLE.iter().map(|entry| (entry.key, entry.name))
 }
 
 /// Finds the row of an API key.

@@ -35,6 +35,7 @@ use crate::config::node::Validation;
 use crate::storage::append::{AppendResult, Prepared};
 use crate::storage::error::StorageError;
 use crate::storage::partition::Partition;
+use crate::wire::chunk::Errors;
 
 /// Compressed batches above this many bytes are checked off the network thread.
 const INLINE_BYTES_MAX: usize = 64 * 1024;
@@ -51,6 +52,11 @@ impl Api for Produce {
     const VERSIONS: RangeInclusive<i16> = 3..=13;
     const ADVERTISED_MIN: i16 = 0;
     const NAME: &'static str = "Produce";
+
+    fn errors(response: &ProduceResponse, errors: &mut Errors) {
+        let partitions = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+        errors.add_all(partitions.map(|partition| partition.error_code));
+    }
 
     async fn handle(cx: Cx, request: ProduceRequest) -> Reply<ProduceResponse> {
         let acks = request.acks;
@@ -179,6 +185,7 @@ async fn stage_topic(
 ) -> StagedTopic {
     let mut partitions = Vec::with_capacity(topic.partition_data.len());
     for data in topic.partition_data {
+        let bytes = data.records.as_ref().map_or(0, Bytes::len);
         let found = topics::resolve(cx, topic.topic_id, &topic.name.0, data.index);
         let state = match found {
             Err(code) => Staged::Refused(Refusal { code, ..Refusal::default() }),
@@ -191,6 +198,9 @@ async fn stage_topic(
                 Err(refusal) => Staged::Refused(refusal),
             },
         };
+        if matches!(state, Staged::Refused(_)) {
+            cx.broker.metrics.bytes_rejected.inc_by(bytes as u64);
+        }
         partitions.push(StagedPartition { index: data.index, state });
     }
     StagedTopic { name: topic.name, id: topic.topic_id, partitions }

@@ -19,6 +19,7 @@ use crate::coordinator::ids::ProducerIds;
 use crate::kernel::meta::record::{Endpoint, RegisterBrokerRecord};
 use crate::kernel::meta::{Command, Image};
 use crate::kernel::types::{TopicIdPartition, Uuid};
+use crate::metrics::Metrics;
 use crate::random;
 use crate::storage::data_dir::DataDir;
 use crate::storage::flusher::Flusher;
@@ -43,6 +44,7 @@ impl House {
     pub(super) async fn open(
         config: NodeConfig,
         listeners: &[TcpListener],
+        metrics: Arc<Metrics>,
         stopping: watch::Receiver<bool>,
     ) -> Result<House, Error> {
         let clock = Clock::System;
@@ -50,7 +52,7 @@ impl House {
         let data_dir =
             DataDir::open(&config.data_dir, config.cluster_id.as_deref(), config.node_id, ids)?;
         let rocks = Arc::new(Rocks::open(&data_dir.folder.join(layout::ROCKS))?);
-        let flusher = Flusher::start(Arc::clone(&rocks))
+        let flusher = Flusher::start(Arc::clone(&rocks), Arc::clone(&metrics.flushes))
             .map_err(|error| Error::System("the flusher cannot be started", error))?;
         let partitions = Arc::new(Partitions::new(
             data_dir.folder.clone(),
@@ -58,6 +60,7 @@ impl House {
             flusher.handle(),
             durability(&config),
             config.producers.id_expiration_ms,
+            Arc::clone(&metrics.traffic),
         ));
         let (log, mut image) = open_metadata(&config, &data_dir, &partitions, &clock)?;
         log.abort_unfinished(&mut image, clock.now()).await.map_err(Error::Register)?;
@@ -83,6 +86,7 @@ impl House {
             clock,
             control,
             partitions,
+            metrics,
             bound,
             stopping,
             config,

@@ -44,6 +44,8 @@ pub struct NodeConfig {
     pub offsets: Offsets,
     /// Idempotent producers.
     pub producers: Producers,
+    /// Metrics and health.
+    pub admin: Admin,
     /// Everything that was set, by key: the defaults of topics, and what DescribeConfigs shows as
     /// set.
     pub broker_defaults: BrokerDefaults,
@@ -189,6 +191,17 @@ pub struct Producers {
     pub id_expiration_check_interval_ms: u64,
 }
 
+/// Metrics and health.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// Where to listen; `None` means nowhere (`admin.listener`).
+    pub listener: Option<Address>,
+    /// Whether that was set, so that a taken address is an error.
+    pub is_set: bool,
+    /// Series of one metric (`metrics.series.max`).
+    pub series_max: usize,
+}
+
 impl NodeConfig {
     /// Reads, checks and resolves all sources.
     ///
@@ -224,6 +237,7 @@ impl NodeConfig {
             groups: groups(&settings)?,
             offsets: offsets(&settings),
             producers: producers(&settings),
+            admin: admin(&settings)?,
             broker_defaults: BrokerDefaults::new(settings.clone().into_made()),
             warnings,
         };
@@ -415,6 +429,16 @@ fn producers(settings: &Settings) -> Producers {
         id_expiration_ms: settings.number("producer.id.expiration.ms"),
         id_expiration_check_interval_ms: time(settings, "producer.id.expiration.check.interval.ms"),
     }
+}
+
+fn admin(settings: &Settings) -> Result<Admin, Error> {
+    let key = "admin.listener";
+    let listener = settings.text(key).map(Address::parse).transpose();
+    Ok(Admin {
+        listener: listener.map_err(|problem| settings.invalid(key, problem))?,
+        is_set: settings.set_text(key).is_some(),
+        series_max: settings.bytes("metrics.series.max"),
+    })
 }
 
 /// A number that its key's range keeps within 32 bits.

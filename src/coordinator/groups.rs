@@ -18,6 +18,7 @@ use self::shard::{Shard, Waiting};
 use super::control::Control;
 use crate::clock::Clock;
 use crate::config::NodeConfig;
+use crate::kernel::group::glance::Glance;
 use crate::kernel::group::{
     CommitRequest, Config, Error, Event, FetchedTopics, GroupDescription, GroupListing, Groups,
     HeartbeatRequest, JoinFailed, JoinRequest, Joined, LeaveResult, LeavingMember, Response,
@@ -340,6 +341,17 @@ impl GroupCoordinator {
             }
             all
         }
+    }
+
+    /// All groups at one glance. Not everything in it need be durable.
+    pub fn glance(&self, mut seen: Glance) -> Glance {
+        self.shared.all_shards().iter().for_each(|shard| shard.look(|g| g.glance(&mut seen)));
+        seen
+    }
+
+    /// Requests that wait for their answer.
+    pub fn requests_waiting(&self) -> usize {
+        self.shared.all_shards().iter().map(|shard| shard.waiting_count()).sum()
     }
 
     /// Topics are gone; their committed offsets go too. With the offsets topic go all groups.

@@ -15,9 +15,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 use super::dispatch::{self, ClientName, Dispatched};
+use super::meter::Meter;
 use super::output::Output;
 use super::{Net, Reserved};
-use crate::api::{self, BoxFuture, Outcome};
+use crate::api::{self, API_VERSIONS_KEY, BoxFuture, Outcome};
 use crate::broker::Broker;
 use crate::wire::chunk::Frame;
 
@@ -78,6 +79,7 @@ struct Serving {
     held: usize,
     end_of_input: bool,
     timing: Timing,
+    meter: Meter,
 }
 
 /// When something last happened.
@@ -122,6 +124,7 @@ pub async fn serve(
     broker: Arc<Broker>,
 ) {
     let (peer, idle) = (facts.peer, net.limits.idle);
+    let meter = Meter::new(Arc::clone(&broker.metrics), facts.listener);
     let mut serving = Serving {
         stream,
         facts,
@@ -136,6 +139,7 @@ pub async fn serve(
         held: 0,
         end_of_input: false,
         timing: Timing { idle, active: Instant::now(), leaving: false, progress: None },
+        meter,
     };
     match serving.run().await {
         Ok(()) | Err(End::Closed) => tracing::debug!(%peer, "connection closed"),
@@ -150,9 +154,11 @@ impl Serving {
         loop {
             self.run_arrived().await;
             self.collect().await;
-            if self.output.write(&self.stream)? > 0 {
+            let written = self.output.write(&self.stream)?;
+            if written > 0 {
                 self.timing.active = Instant::now();
             }
+            self.meter.write(written, self.timing.active);
             if self.has_runnable_frame() {
                 // Others get a turn between the drains of a busy connection.
                 tokio::task::yield_now().await;
@@ -181,6 +187,7 @@ impl Serving {
                 resolved = resolve(front), if waits_for_answer => {
                     self.pending.pop_front();
                     self.accept(resolved);
+                    self.meter.settle(self.output.size());
                 }
                 () = &mut timer => timer.as_mut().reset(Instant::now() + self.check_time()?),
                 changed = stopping.changed(), if !self.timing.leaving => {
@@ -274,6 +281,7 @@ impl Serving {
         }
         if total > 0 {
             self.timing.active = Instant::now();
+            self.meter.arrive(total, self.timing.active);
         }
         if total < self.room / 4 {
             self.room = (self.room / 2).max(QUIET_READ_BYTES);
@@ -284,11 +292,13 @@ impl Serving {
     /// Runs every whole request that has arrived, in order. Batches of consecutive Produce
     /// requests are written together; anything else first sees them written.
     async fn run_arrived(&mut self) {
+        self.meter.begin_drain();
         while self.may_run() {
             let length = match self.frame_length() {
                 Ok(Some(length)) => length,
                 Ok(None) => break,
                 Err(_) => {
+                    self.meter.refuse();
                     self.finish();
                     break;
                 }
@@ -297,12 +307,28 @@ impl Serving {
             let frame = self.input.split_to(length).freeze();
             let limits = &self.net.limits.guard;
             let outcome = match dispatch::admit(frame, limits, &mut self.client) {
-                Dispatched::Answer(outcome) => outcome,
+                Dispatched::Answer(Outcome::Close) => {
+                    self.meter.refuse();
+                    Outcome::Close
+                }
+                Dispatched::Answer(outcome) => {
+                    self.commit();
+                    self.meter.begin(API_VERSIONS_KEY);
+                    self.meter.end();
+                    outcome
+                }
                 Dispatched::Run(request) => {
+                    // Only batches of requests that follow each other are gathered.
                     if !request.is_produce() {
                         self.commit();
                     }
-                    request.run(&self.broker, &self.facts).await
+                    self.meter.begin(request.key());
+                    let is_produce = request.is_produce();
+                    let outcome = request.run(&self.broker, &self.facts).await;
+                    if !is_produce {
+                        self.meter.end();
+                    }
+                    outcome
                 }
             };
             match outcome {
@@ -324,8 +350,9 @@ impl Serving {
         }
     }
 
-    fn commit(&self) {
+    fn commit(&mut self) {
         self.facts.drain.commit(self.broker.clock.now());
+        self.meter.end();
     }
 
     /// Takes nothing more: the connection ends when the answers to what came before have left.
@@ -356,15 +383,21 @@ impl Serving {
             }
             if let Some(Pending::Ready(frame)) = self.pending.pop_front() {
                 self.held -= frame.size();
-                self.output.push(frame);
+                self.emit(frame);
             }
         }
+        self.meter.settle(self.output.size());
+    }
+
+    fn emit(&mut self, frame: Frame) {
+        self.meter.answer(frame.errors.as_deref());
+        self.output.push(frame);
     }
 
     fn accept(&mut self, resolved: Resolved) {
         match resolved {
-            Resolved::Answer(frame) => self.output.push(frame),
-            Resolved::NoAnswer => {}
+            Resolved::Answer(frame) => self.emit(frame),
+            Resolved::NoAnswer => self.meter.answer(None),
             Resolved::Close => {
                 self.finish();
                 self.pending.clear();

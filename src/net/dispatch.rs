@@ -71,6 +71,11 @@ fn refuse(reason: &dyn std::fmt::Display) -> Dispatched {
 }
 
 impl Admitted {
+    /// Key of its API.
+    pub fn key(&self) -> i16 {
+        self.entry.key
+    }
+
     /// Whether it appends to the drain, rather than needing it committed.
     pub fn is_produce(&self) -> bool {
         self.entry.key == PRODUCE_KEY

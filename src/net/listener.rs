@@ -13,6 +13,7 @@ use super::{CongestionControl, Net, connection, stopped};
 use crate::api;
 use crate::broker::Broker;
 use crate::config::node::Network;
+use crate::metrics::listeners::Open;
 use crate::storage::append::Drain;
 
 /// How long running requests may take to finish when the broker stops.
@@ -78,6 +79,7 @@ fn admit(
         Ok(admission) => admission,
         Err(reason) => {
             tracing::warn!(%peer, reason, "connection refused");
+            broker.metrics.listeners[listener].refuse();
             return;
         }
     };
@@ -90,9 +92,10 @@ fn admit(
         listener,
         drain: Drain::default(),
     });
+    let open = Open::count(&broker.metrics, listener);
     let (net, broker) = (Arc::clone(net), Arc::clone(broker));
     connections.spawn(async move {
-        let _admission = admission;
+        let _counted = (admission, open);
         connection::serve(stream, facts, net, broker).await;
     });
 }

@@ -4,6 +4,7 @@
 pub mod connection;
 pub mod dispatch;
 pub mod listener;
+mod meter;
 pub mod output;
 
 use std::collections::HashMap;

@@ -7,12 +7,14 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use super::checkpoint;
 use super::disk;
 use super::partition::Partition;
 use super::rocks::Rocks;
 use crate::kernel::types::Offset;
+use crate::metrics::histogram::Histogram;
 
 /// Most threads that sync files at the same time: journal commits coalesce.
 const SYNC_THREADS_MAX: usize = 8;
@@ -29,6 +31,7 @@ struct Work {
 struct Shared {
     work: Mutex<Work>,
     wake: Condvar,
+    times: Arc<Histogram>,
 }
 
 /// Where syncs are asked for. Cheap to clone.
@@ -53,6 +56,11 @@ impl FlusherHandle {
         }
     }
 
+    /// Where the time of each sync of a file is counted.
+    pub fn times(&self) -> &Histogram {
+        &self.shared.times
+    }
+
     /// Asks for early write-back of a range; nobody waits for it.
     pub fn write_back(&self, file: Arc<File>, position: u64, length: u64) {
         let mut work = self.shared.work.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,9 +70,9 @@ impl FlusherHandle {
 }
 
 impl Flusher {
-    /// Starts the thread.
-    pub fn start(rocks: Arc<Rocks>) -> std::io::Result<Flusher> {
-        let handle = FlusherHandle { shared: Arc::default() };
+    /// Starts the thread. How long each sync of a file takes is counted in `times`.
+    pub fn start(rocks: Arc<Rocks>, times: Arc<Histogram>) -> std::io::Result<Flusher> {
+        let handle = FlusherHandle { shared: Arc::new(Shared { times, ..Shared::default() }) };
         let shared = Arc::clone(&handle.shared);
         let thread = std::thread::Builder::new()
             .name("felice-flusher".into())
@@ -161,7 +169,7 @@ pub fn sync_partition(partition: &Arc<Partition>, rocks: &Rocks) {
         }
     };
     debug_assert_eq!(covered.files.len(), covered.segments.len());
-    if let Err(error) = sync_files(&covered) {
+    if let Err(error) = sync_files(&covered, partition.flush_times()) {
         if partition.is_deleted() {
             // The folder went with its topic.
             return;
@@ -175,9 +183,11 @@ pub fn sync_partition(partition: &Arc<Partition>, rocks: &Rocks) {
     }
 }
 
-fn sync_files(covered: &Covered) -> std::io::Result<()> {
+fn sync_files(covered: &Covered, times: &Histogram) -> std::io::Result<()> {
     for file in &covered.files {
+        let begun = Instant::now();
         disk::sync_data(file)?;
+        times.observe(begun.elapsed(), 1);
     }
     for folder in &covered.folders {
         disk::sync_folder(folder)?;

@@ -20,6 +20,8 @@ use crate::kernel::batch::{self, HEADER_SIZE};
 use crate::kernel::log::producers::Error as ProducerError;
 use crate::kernel::log::{Judgement, Log};
 use crate::kernel::types::{LeaderEpoch, Offset, TimestampMs, TopicIdPartition};
+use crate::metrics::histogram::Histogram;
+use crate::metrics::traffic::Traffic;
 
 /// When an append counts as durable: Felice's `durability`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub struct Partition {
     pub topic: Arc<str>,
     /// Folder of the segment files; created with the first append.
     pub folder: PathBuf,
+    traffic: Traffic,
+    traffic_of_all: Arc<Traffic>,
     durability: Durability,
     flusher: FlusherHandle,
     config: RwLock<Arc<TopicConfig>>,
@@ -139,6 +143,8 @@ pub struct Parts {
     pub durability: Durability,
     /// Where syncs are asked for.
     pub flusher: FlusherHandle,
+    /// Where what passes through all partitions is counted.
+    pub traffic: Arc<Traffic>,
 }
 
 impl Partition {
@@ -150,6 +156,8 @@ impl Partition {
             id: parts.id,
             topic: parts.topic,
             folder: parts.folder,
+            traffic: Traffic::default(),
+            traffic_of_all: parts.traffic,
             durability: parts.durability,
             flusher: parts.flusher,
             config: RwLock::new(parts.config),
@@ -243,6 +251,7 @@ impl Partition {
         if let Err(error) = self.check_online() {
             return batches.iter().map(|_| Err(error.clone().into())).collect();
         }
+        let start_offset = state.log.end_offset();
         let (results, bytes, written) = self.append_ordered(&mut state, batches, now);
         let end_offset = state.log.end_offset();
         if let Err(error) = written {
@@ -258,6 +267,9 @@ impl Partition {
             self.flusher.sync(Arc::clone(self));
         }
         if bytes > 0 {
+            let messages = end_offset.saturating_sub(start_offset).unsigned_abs();
+            self.traffic.add_in(messages, bytes as u64);
+            self.traffic_of_all.add_in(messages, bytes as u64);
             self.wake_fetches(bytes as i64);
         }
         results
@@ -474,6 +486,27 @@ impl Partition {
         }
         self.flusher.sync(Arc::clone(self));
         result.await.unwrap_or(Err(StorageError::Poisoned))
+    }
+
+    /// What passed through it since it was opened.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    /// Counts bytes that are on their way to a consumer.
+    pub fn count_out(&self, bytes: u64) {
+        self.traffic.add_out(bytes);
+        self.traffic_of_all.add_out(bytes);
+    }
+
+    /// How many wait for a sync.
+    pub fn syncs_waiting(&self) -> usize {
+        self.lock_sync_waiters().len()
+    }
+
+    /// Where the time of each sync is counted.
+    pub fn flush_times(&self) -> &Histogram {
+        self.flusher.times()
     }
 
     /// Asks for a sync without waiting for it, so that those of several partitions run together.

@@ -11,12 +11,14 @@ use super::disk;
 use super::flusher::FlusherHandle;
 use super::index::Indexes;
 use super::layout;
+use super::metadata_log;
 use super::partition::{Durability, Partition, Parts};
 use super::recover::recover;
 use super::rocks::Rocks;
 use crate::config::dynamic::TopicConfig;
 use crate::kernel::log::{Limits, Log};
 use crate::kernel::types::{LeaderEpoch, TimestampMs, TopicIdPartition, Uuid};
+use crate::metrics::traffic::Traffic;
 
 /// What all partitions share.
 pub struct Partitions {
@@ -26,6 +28,7 @@ pub struct Partitions {
     indexes: Indexes,
     durability: Durability,
     producer_id_expiration_ms: i64,
+    traffic: Arc<Traffic>,
     by_id: RwLock<HashMap<TopicIdPartition, Arc<Partition>>>,
 }
 
@@ -46,6 +49,7 @@ impl Partitions {
         flusher: FlusherHandle,
         durability: Durability,
         producer_id_expiration_ms: i64,
+        traffic: Arc<Traffic>,
     ) -> Partitions {
         Partitions {
             data,
@@ -54,6 +58,7 @@ impl Partitions {
             flusher,
             durability,
             producer_id_expiration_ms,
+            traffic,
             by_id: RwLock::default(),
         }
     }
@@ -136,6 +141,11 @@ impl Partitions {
             leader_epoch,
             durability,
             flusher: self.flusher.clone(),
+            // What the broker tells itself is no traffic.
+            traffic: match id.topic_id {
+                metadata_log::TOPIC_ID => Arc::default(),
+                _ => Arc::clone(&self.traffic),
+            },
         });
         if opened.scanned_bytes > 0 {
             // Make it durable and spare the next start the reading.
@@ -165,6 +175,7 @@ impl Partitions {
             leader_epoch,
             durability: self.durability,
             flusher: self.flusher.clone(),
+            traffic: Arc::clone(&self.traffic),
         }));
     }
 

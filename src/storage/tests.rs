@@ -40,13 +40,14 @@ impl Place {
 
     fn open(&self) -> Open {
         let rocks = Arc::new(Rocks::open(&self.folder.join(layout::ROCKS)).unwrap());
-        let flusher = Flusher::start(Arc::clone(&rocks)).unwrap();
+        let flusher = Flusher::start(Arc::clone(&rocks), Arc::default()).unwrap();
         let partitions = Partitions::new(
             self.folder.clone(),
             rocks,
             flusher.handle(),
             Durability::Fsync,
             86_400_000,
+            Arc::default(),
         );
         Open { partitions, flusher }
     }

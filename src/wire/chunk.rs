@@ -21,11 +21,45 @@ pub enum Chunk {
     },
 }
 
+/// Kafka's error codes in one answer, with how often each is there. "No error" is not counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Errors(Vec<(i16, u32)>);
+
+impl Errors {
+    /// Counts a code.
+    pub fn add(&mut self, code: i16) {
+        if code == 0 {
+            return;
+        }
+        match self.0.iter_mut().find(|(known, _)| *known == code) {
+            Some((_, count)) => *count += 1,
+            None => self.0.push((code, 1)),
+        }
+    }
+
+    /// Counts several codes.
+    pub fn add_all(&mut self, codes: impl IntoIterator<Item = i16>) {
+        codes.into_iter().for_each(|code| self.add(code));
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Codes and counts.
+    pub fn iter(&self) -> impl Iterator<Item = (i16, u32)> {
+        self.0.iter().copied()
+    }
+}
+
 /// One encoded answer with its length prefix and response header.
 pub struct Frame {
     chunks: Vec<Chunk>,
     tail: BytesMut,
     size: usize,
+    /// Errors in it, for the metrics; boxed because there mostly are none.
+    pub errors: Option<Box<Errors>>,
 }
 
 impl Frame {
@@ -38,7 +72,7 @@ impl Frame {
         if flexible {
             tail.put_u8(0);
         }
-        Frame { chunks: Vec::new(), tail, size: 0 }
+        Frame { chunks: Vec::new(), tail, size: 0, errors: None }
     }
 
     /// Where encoders write.

@@ -150,6 +150,25 @@ const TABLE: &[Row] = &[
         never: &["std::fs", "tokio::fs", "rocksdb", KAFKA],
         only_crates: None,
     },
+    // It only looks: at files, at those of this process in /proc.
+    Row {
+        module: "admin",
+        may_import: &[
+            "kernel",
+            "coordinator",
+            "clock",
+            "metrics",
+            "config",
+            "broker::Broker",
+            "net::Net",
+            "net::stopped",
+            "storage::error",
+            "storage::partition",
+            "storage::partitions",
+        ],
+        never: &["rocksdb", KAFKA],
+        only_crates: None,
+    },
     Row {
         module: "cli",
         may_import: &["config"],
@@ -164,7 +183,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         module: "main",
-        may_import: &["broker", "cli", "config", "health"],
+        may_import: &["broker", "cli", "config", "health", "metrics::table"],
         never: &["rocksdb", "tokio", KAFKA],
         only_crates: None,
     },

@@ -25,6 +25,30 @@ pub(super) const PARTS: &[(&str, &[Key])] = &[
     ("Fetch", FETCH),
     ("Consumer groups and offsets", GROUPS),
     ("Producers", PRODUCERS),
+    ("Metrics and health", ADMIN),
+];
+
+const ADMIN: &[Key] = &[
+    broker(
+        "admin.listener",
+        String,
+        Some("127.0.0.1:9644"),
+        Any,
+        "host:port of the web page, /metrics and /health, over HTTP without authentication; \
+         port 0 means any free port, empty means none. If the default address is in use, \
+         as it is by a second broker on one machine, the broker says so and runs without; \
+         if an address that was set is in use, it does not start.",
+    )
+    .own(),
+    broker(
+        "metrics.series.max",
+        Int,
+        Some("2000"),
+        Min(0),
+        "Series that one metric of topics, partitions or groups may have in /metrics. What is \
+         beyond is counted in felice_partitions_unlisted and felice_groups_unlisted.",
+    )
+    .own(),
 ];
 
 const NODE: &[Key] = &[

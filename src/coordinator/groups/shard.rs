@@ -216,6 +216,11 @@ impl Shard {
         ask(&self.lock().groups)
     }
 
+    /// Requests that wait for their answer.
+    pub(super) fn waiting_count(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     /// Removes the view of a partition that is gone with its topic.
     pub(super) fn forget_view(&self, changes: &mut Changes) {
         let prefix = group_record::prefix(self.partition.id);

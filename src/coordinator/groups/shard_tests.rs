@@ -32,9 +32,10 @@ fn place(name: &str) -> Place {
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     let rocks = Arc::new(Rocks::open(&folder.join("rocksdb")).unwrap());
-    let flusher = Flusher::start(Arc::clone(&rocks)).unwrap();
+    let flusher = Flusher::start(Arc::clone(&rocks), Arc::default()).unwrap();
     let durability = Durability::Fsync;
-    let partitions = Partitions::new(folder.clone(), rocks, flusher.handle(), durability, 1000);
+    let partitions =
+        Partitions::new(folder.clone(), rocks, flusher.handle(), durability, 1000, Arc::default());
     let config = TopicConfig::resolve(&BrokerDefaults::default(), &BTreeMap::new());
     partitions.create(ID, &Arc::from("__consumer_offsets"), Arc::new(config), 0);
     Place { folder, flusher, partitions }

@@ -36,9 +36,10 @@ async fn place(name: &str) -> Place {
     std::fs::create_dir_all(&folder).unwrap();
     let config = NodeConfig::load(&Sources::default()).unwrap();
     let rocks = Arc::new(Rocks::open(&folder.join("rocksdb")).unwrap());
-    let flusher = Flusher::start(Arc::clone(&rocks)).unwrap();
+    let flusher = Flusher::start(Arc::clone(&rocks), Arc::default()).unwrap();
     let durability = Durability::Fsync;
-    let partitions = Partitions::new(folder.clone(), rocks, flusher.handle(), durability, 1000);
+    let partitions =
+        Partitions::new(folder.clone(), rocks, flusher.handle(), durability, 1000, Arc::default());
     let partitions = Arc::new(partitions);
     let id = TopicIdPartition { topic_id: metadata_log::TOPIC_ID, partition: 0 };
     let defaults = config.broker_defaults.clone();

@@ -10,6 +10,7 @@ mod classic;
 pub mod consumer_protocol;
 mod error;
 mod event;
+pub mod glance;
 mod join;
 mod member;
 mod offsets;

@@ -8,7 +8,7 @@ use super::classic::{Group, State};
 use super::event::{CommitPartition, CommitRequest, Effect, FetchedOffset, FetchedTopics};
 use super::records::{self, OffsetValue};
 use super::{Config, Error, Groups, Step};
-use crate::kernel::types::{PartitionIndex, TimestampMs};
+use crate::kernel::types::{Offset, PartitionIndex, TimestampMs};
 
 /// Committed offsets by topic and partition.
 #[derive(Debug, Default)]
@@ -23,6 +23,16 @@ impl CommittedOffsets {
 
     pub(super) fn topics(&self) -> impl Iterator<Item = &Arc<str>> {
         self.topics.keys()
+    }
+
+    /// Topic, partition and offset of each, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Arc<str>, PartitionIndex, Offset)> {
+        self.topics.iter().flat_map(|(topic, partitions)| {
+            let one = |(partition, value): (&PartitionIndex, &OffsetValue)| {
+                (Arc::clone(topic), *partition, value.offset)
+            };
+            partitions.iter().map(one)
+        })
     }
 
     pub(super) fn insert(
