@@ -24,7 +24,7 @@ use crate::kernel::session::{self, Answered, FINAL_EPOCH, Opened, TopicKey, Want
 use crate::kernel::types::Uuid;
 use crate::storage::partition::{FetchWaiter, Partition};
 use crate::storage::reader::{self, Patience, Read};
-use crate::wire::chunk::{Errors, Frame};
+use crate::wire::chunk::Frame;
 use crate::wire::fetch::{self, FetchResponse, FetchedPartition, FetchedTopic};
 
 /// The API.
@@ -35,12 +35,6 @@ impl Api for Fetch {
     type Response = FetchResponse;
     const VERSIONS: RangeInclusive<i16> = 4..=18;
     const NAME: &'static str = "Fetch";
-
-    fn errors(response: &FetchResponse, errors: &mut Errors) {
-        errors.add(response.error_code);
-        let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
-        errors.add_all(partitions.map(|partition| partition.error_code));
-    }
 
     async fn handle(cx: Cx, request: FetchRequest) -> Reply<FetchResponse> {
         let Some(limits) = Limits::of(&cx, &request) else {

@@ -2,6 +2,7 @@
 //! dispatcher, ApiVersions, metric labels and the tests derive from. Rules live in the kernel and
 //! state in the coordinators and storage; a handler only translates.
 
+pub mod codes;
 pub mod error;
 pub mod groups;
 pub mod topics;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Message, Request};
 
+use self::codes::ErrorCodes;
 use crate::broker::Broker;
 use crate::storage::append::Drain;
 use crate::wire::chunk::{Errors, Frame};
@@ -66,16 +68,13 @@ pub trait Api {
     /// Request message of the codec crate.
     type Request: Request + Send;
     /// The answer: the codec crate's response, or our own encoder.
-    type Response: Respond + Send + 'static;
+    type Response: Respond + ErrorCodes + Send + 'static;
     /// Versions that are served.
     const VERSIONS: RangeInclusive<i16>;
     /// Lowest version that ApiVersions names. Only Produce names versions it does not serve.
     const ADVERTISED_MIN: i16 = *Self::VERSIONS.start();
     /// Metric label and log name.
     const NAME: &'static str;
-
-    /// Adds the error codes in an answer; the metrics count them.
-    fn errors(_response: &Self::Response, _errors: &mut Errors) {}
 
     /// Handles one request. When the future is done the order of its effects is fixed.
     fn handle(cx: Cx, request: Self::Request)
@@ -180,7 +179,7 @@ fn encode<A: Api>(correlation_id: i32, version: i16, response: A::Response) -> O
     let flexible = !is_api_versions && A::Request::header_version(version) >= 2;
     let mut frame = Frame::begin(correlation_id, flexible);
     let mut errors = Errors::default();
-    A::errors(&response, &mut errors);
+    response.error_codes(&mut errors);
     if !errors.is_empty() {
         frame.errors = Some(Box::new(errors));
     }

@@ -35,7 +35,6 @@ use crate::config::node::Validation;
 use crate::storage::append::{AppendResult, Prepared};
 use crate::storage::error::StorageError;
 use crate::storage::partition::Partition;
-use crate::wire::chunk::Errors;
 
 /// Compressed batches above this many bytes are checked off the network thread.
 const INLINE_BYTES_MAX: usize = 64 * 1024;
@@ -52,11 +51,6 @@ impl Api for Produce {
     const VERSIONS: RangeInclusive<i16> = 3..=13;
     const ADVERTISED_MIN: i16 = 0;
     const NAME: &'static str = "Produce";
-
-    fn errors(response: &ProduceResponse, errors: &mut Errors) {
-        let partitions = response.responses.iter().flat_map(|topic| &topic.partition_responses);
-        errors.add_all(partitions.map(|partition| partition.error_code));
-    }
 
     async fn handle(cx: Cx, request: ProduceRequest) -> Reply<ProduceResponse> {
         let acks = request.acks;
