@@ -12,13 +12,15 @@ pub mod kernel {
     pub mod validate;
 }
 
-/// The guard and its shapes.
+/// The guard and its shapes, and the messages that the codec crate lacks.
 #[path = "../../src/wire"]
 pub mod wire {
+    pub mod codec;
     pub mod guard;
+    pub mod messages;
     pub mod shapes;
 }
 
-/// Every request type of the codec, shared with the guard's own tests.
+/// Every request type of the codecs, shared with the guard's own tests.
 #[path = "../../protocol-tests/src/codecs.rs"]
 pub mod codecs;

@@ -1,10 +1,15 @@
-//! Every request type of the codec crate, as a table that tests can sweep over.
+//! Every request type of the codec, the crate's or our own, as a table that tests can sweep over.
 //!
 //! It holds nothing of the broker; which of these requests are served is the API table's business.
 
 use bytes::{Buf, Bytes};
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Decodable, Message, Request};
+
+use crate::wire::messages::{
+    ApiVersionsRequest, DeleteGroupsRequest, DescribeLogDirsRequest, ListOffsetsRequest,
+    OffsetCommitRequest, OffsetFetchRequest,
+};
 
 /// A request type of the codec.
 pub struct Codec {

@@ -8,3 +8,6 @@ pub mod codecs;
 pub mod frames;
 pub mod group_script;
 pub mod http;
+
+/// The wire module of the broker, under the name that it has in the package of fuzz targets too.
+pub use felice::wire;

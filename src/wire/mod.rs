@@ -2,6 +2,8 @@
 //! codec crate encodes too slowly or lacks.
 
 pub mod chunk;
+pub mod codec;
 pub mod fetch;
 pub mod guard;
+pub mod messages;
 pub mod shapes;
