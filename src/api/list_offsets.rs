@@ -2,22 +2,18 @@
 //!
 //! Behaviour: -1 the end a consumer may read to, -2 the start, -3 the earliest record with the
 //! largest timestamp, -4 the start of the local log, which is the start, -5 the last tiered
-//! offset, of which there is none; any other time the first record that is not older. What is not
+//! offset, of which there is none, -6 the earliest that waits to be tiered, of which there is none
+//! either; any other time the first record that is not older. What is not
 //! there is answered with offset -1 and no error. A partition named twice is INVALID_REQUEST.
 //!
 //! Version notes: 2+ isolation level; 4+ leader epochs; 7+ -3 (KIP-734); 8+ -4 (KIP-405); 9+ -5
-//! (KIP-1005). A special time in a version without it is UNSUPPORTED_VERSION.
+//! (KIP-1005); 11+ -6 (KIP-1023). A special time in a version without it is UNSUPPORTED_VERSION.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use kafka_protocol::ResponseError as Code;
-use kafka_protocol::messages::list_offsets_request::ListOffsetsPartition;
-use kafka_protocol::messages::list_offsets_response::{
-    ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
-};
-use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 
 use super::error::{self, NONE};
 use super::{Api, Cx, Reply, topics};
@@ -25,12 +21,18 @@ use crate::kernel::types::{LeaderEpoch, NO_TIMESTAMP, Offset, TimestampMs};
 use crate::storage::error::ReadError;
 use crate::storage::partition::Partition;
 use crate::storage::reader;
+use crate::wire::messages::list_offsets_request::ListOffsetsPartition;
+use crate::wire::messages::list_offsets_response::{
+    ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
+};
+use crate::wire::messages::{ListOffsetsRequest, ListOffsetsResponse};
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
+const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
 const READ_UNCOMMITTED: i8 = 0;
 const READ_COMMITTED: i8 = 1;
@@ -41,7 +43,7 @@ pub struct ListOffsets;
 impl Api for ListOffsets {
     type Request = ListOffsetsRequest;
     type Response = ListOffsetsResponse;
-    const VERSIONS: RangeInclusive<i16> = 1..=10;
+    const VERSIONS: RangeInclusive<i16> = 1..=11;
     const NAME: &'static str = "ListOffsets";
 
     async fn handle(cx: Cx, request: ListOffsetsRequest) -> Reply<ListOffsetsResponse> {
@@ -58,7 +60,7 @@ async fn answer(cx: &Cx, request: ListOffsetsRequest) -> ListOffsetsResponse {
     for topic in request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for wanted in topic.partitions {
-            let key = (topic.name.0.to_string(), wanted.partition_index);
+            let key = (topic.name.to_string(), wanted.partition_index);
             let is_repeated = repeated.contains(&key);
             // A partition named twice is answered once.
             if is_repeated && !answered.insert(key) {
@@ -66,14 +68,13 @@ async fn answer(cx: &Cx, request: ListOffsetsRequest) -> ListOffsetsResponse {
             }
             let found = match isolation {
                 READ_UNCOMMITTED | READ_COMMITTED if !is_repeated => {
-                    find(cx, &topic.name.0, &wanted, isolation == READ_COMMITTED).await
+                    find(cx, &topic.name, &wanted, isolation == READ_COMMITTED).await
                 }
                 _ => Err(Code::InvalidRequest.code()),
             };
             partitions.push(shape(cx, wanted.partition_index, found));
         }
-        let topic = ListOffsetsTopicResponse::default().with_name(topic.name);
-        response.topics.push(topic.with_partitions(partitions));
+        response.topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });
     }
     response
 }
@@ -83,7 +84,7 @@ fn repeated(request: &ListOffsetsRequest) -> HashSet<(String, i32)> {
     let mut times: HashMap<(&str, i32), usize> = HashMap::new();
     for topic in &request.topics {
         for partition in &topic.partitions {
-            *times.entry((&topic.name.0, partition.partition_index)).or_insert(0) += 1;
+            *times.entry((&topic.name, partition.partition_index)).or_insert(0) += 1;
         }
     }
     let repeated = times.into_iter().filter(|(_, count)| *count > 1);
@@ -119,6 +120,7 @@ async fn find(
         MAX_TIMESTAMP => 7,
         EARLIEST_LOCAL => 8,
         LATEST_TIERED => 9,
+        EARLIEST_PENDING_UPLOAD => 11,
         EARLIEST.. => 1,
         _ => i16::MAX,
     };
@@ -135,7 +137,7 @@ async fn find(
             let start = partition.log_start_offset();
             Ok(Found::at(start, epoch_at(&partition, start)))
         }
-        LATEST_TIERED => Ok(Found::NOTHING),
+        LATEST_TIERED | EARLIEST_PENDING_UPLOAD => Ok(Found::NOTHING),
         timestamp => search(cx, partition, timestamp, end).await,
     }
 }
@@ -189,10 +191,11 @@ fn shape(cx: &Cx, index: i32, found: Result<Found, i16>) -> ListOffsetsPartition
         Ok(found) => (NONE, found),
         Err(code) => (code, Found::NOTHING),
     };
-    ListOffsetsPartitionResponse::default()
-        .with_partition_index(index)
-        .with_error_code(code)
-        .with_timestamp(found.timestamp)
-        .with_offset(found.offset)
-        .with_leader_epoch(if cx.version >= 4 { found.leader_epoch } else { -1 })
+    ListOffsetsPartitionResponse {
+        partition_index: index,
+        error_code: code,
+        timestamp: found.timestamp,
+        offset: found.offset,
+        leader_epoch: if cx.version >= 4 { found.leader_epoch } else { -1 },
+    }
 }

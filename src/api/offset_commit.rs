@@ -4,22 +4,23 @@
 //! offset may be anything, also empty or negative.
 //!
 //! Version notes: 2–4 may bring a retention of their own; 6+ the leader epoch (KIP-320); 7+
-//! instance IDs (KIP-345); before 9 a group that does not exist is an illegal generation.
+//! instance IDs (KIP-345); before 9 a group that does not exist is an illegal generation; 10+ name
+//! topics by ID alone (KIP-848).
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use kafka_protocol::ResponseError as Code;
-use kafka_protocol::messages::offset_commit_request::OffsetCommitRequestTopic;
-use kafka_protocol::messages::offset_commit_response::{
-    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
-};
-use kafka_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
 
 use super::groups::{optional_text, text};
-use super::{Api, Cx, Reply, error};
+use super::{Api, Cx, Reply, error, topics};
 use crate::kernel::group::{CommitPartition, CommitRequest, Error};
 use crate::kernel::meta::Image;
-use crate::kernel::types::Uuid;
+use crate::wire::messages::offset_commit_request::OffsetCommitRequestTopic;
+use crate::wire::messages::offset_commit_response::{
+    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
+};
+use crate::wire::messages::{OffsetCommitRequest, OffsetCommitResponse};
 
 /// The API.
 pub struct OffsetCommit;
@@ -27,7 +28,7 @@ pub struct OffsetCommit;
 impl Api for OffsetCommit {
     type Request = OffsetCommitRequest;
     type Response = OffsetCommitResponse;
-    const VERSIONS: RangeInclusive<i16> = 2..=9;
+    const VERSIONS: RangeInclusive<i16> = 2..=10;
     const NAME: &'static str = "OffsetCommit";
 
     async fn handle(cx: Cx, request: OffsetCommitRequest) -> Reply<OffsetCommitResponse> {
@@ -53,9 +54,9 @@ fn read(
     for topic in &request.topics {
         response.topics.push(read_topic(image, topic, version, &mut offsets));
     }
-    let retention_ms = Some(request.retention_time_ms).filter(|ms| version <= 4 && *ms != -1);
+    let retention_ms = Some(request.retention_time_ms).filter(|ms| *ms != -1);
     let commit = CommitRequest {
-        group_id: text(&request.group_id.0),
+        group_id: text(&request.group_id),
         member_id: text(&request.member_id),
         group_instance_id: optional_text(request.group_instance_id.as_ref()),
         generation: request.generation_id_or_member_epoch,
@@ -71,28 +72,38 @@ fn read_topic(
     version: i16,
     offsets: &mut Vec<CommitPartition>,
 ) -> OffsetCommitResponseTopic {
-    let known = image.topic(&topic.name.0);
-    let name = text(&topic.name.0);
+    let (known, unknown) = match version {
+        10.. => (image.topic_by_id(&topics::id_from_wire(topic.topic_id)), Code::UnknownTopicId),
+        _ => (image.topic(&topic.name), Code::UnknownTopicOrPartition),
+    };
     let mut answers = Vec::with_capacity(topic.partitions.len());
     for partition in &topic.partitions {
-        let index = partition.partition_index;
-        let answer = OffsetCommitResponsePartition::default().with_partition_index(index);
-        if known.is_none_or(|known| known.partition(index).is_none()) {
-            answers.push(answer.with_error_code(Code::UnknownTopicOrPartition.code()));
-            continue;
-        }
-        answers.push(answer);
-        let epoch = if version >= 6 { partition.committed_leader_epoch } else { -1 };
-        offsets.push(CommitPartition {
-            topic: name.clone(),
-            topic_id: Uuid::ZERO,
-            partition: index,
-            offset: partition.committed_offset,
-            leader_epoch: epoch,
-            metadata: optional_text(partition.committed_metadata.as_ref()).unwrap_or_default(),
-        });
+        let partition_index = partition.partition_index;
+        let error_code = match known {
+            None => unknown.code(),
+            Some(known) if known.partition(partition_index).is_none() => {
+                Code::UnknownTopicOrPartition.code()
+            }
+            Some(known) => {
+                offsets.push(CommitPartition {
+                    topic: Arc::clone(&known.name),
+                    topic_id: known.id,
+                    partition: partition_index,
+                    offset: partition.committed_offset,
+                    leader_epoch: partition.committed_leader_epoch,
+                    metadata: optional_text(partition.committed_metadata.as_ref())
+                        .unwrap_or_default(),
+                });
+                error::NONE
+            }
+        };
+        answers.push(OffsetCommitResponsePartition { partition_index, error_code });
     }
-    OffsetCommitResponseTopic::default().with_name(topic.name.clone()).with_partitions(answers)
+    OffsetCommitResponseTopic {
+        name: topic.name.clone(),
+        topic_id: topic.topic_id,
+        partitions: answers,
+    }
 }
 
 fn shape(
@@ -120,44 +131,44 @@ fn shape(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kafka_protocol::messages::offset_commit_request::OffsetCommitRequestPartition;
-    use kafka_protocol::messages::{GroupId, TopicName};
+    use crate::wire::messages::offset_commit_request::OffsetCommitRequestPartition;
     use kafka_protocol::protocol::StrBytes;
 
     #[test]
     fn unknown_partitions_are_answered_here_and_the_rest_keeps_its_order() {
-        let partition = |index| {
-            OffsetCommitRequestPartition::default()
-                .with_partition_index(index)
-                .with_committed_offset(5)
-                .with_committed_metadata(None)
+        let partition = |partition_index| OffsetCommitRequestPartition {
+            partition_index,
+            committed_offset: 5,
+            ..OffsetCommitRequestPartition::default()
         };
-        let topic = OffsetCommitRequestTopic::default()
-            .with_name(TopicName(StrBytes::from_static_str("nowhere")))
-            .with_partitions(vec![partition(0), partition(1)]);
-        let request = OffsetCommitRequest::default()
-            .with_group_id(GroupId(StrBytes::from_static_str("g")))
-            .with_topics(vec![topic]);
-        let (commit, response) = read(&Image::default(), request, 9);
-        assert!(commit.offsets.is_empty());
-        let codes: Vec<i16> =
-            response.topics[0].partitions.iter().map(|partition| partition.error_code).collect();
-        assert_eq!(codes, [3, 3]);
+        let topic = OffsetCommitRequestTopic {
+            name: StrBytes::from_static_str("nowhere"),
+            partitions: vec![partition(0), partition(1)],
+            ..OffsetCommitRequestTopic::default()
+        };
+        let request =
+            OffsetCommitRequest { topics: vec![topic], ..OffsetCommitRequest::default() };
+        for (version, code) in [(9, 3), (10, 100)] {
+            let (commit, response) = read(&Image::default(), request.clone(), version);
+            assert!(commit.offsets.is_empty());
+            let codes: Vec<i16> =
+                response.topics[0].partitions.iter().map(|answer| answer.error_code).collect();
+            assert_eq!(codes, [code, code]);
+        }
     }
 
     #[test]
     fn results_go_to_the_partitions_that_were_asked() {
-        let answer = |index, code| {
-            OffsetCommitResponsePartition::default()
-                .with_partition_index(index)
-                .with_error_code(code)
+        let answer = |partition_index, error_code| OffsetCommitResponsePartition {
+            partition_index,
+            error_code,
         };
-        let topic = OffsetCommitResponseTopic::default().with_partitions(vec![
-            answer(0, 0),
-            answer(1, 3),
-            answer(2, 0),
-        ]);
-        let response = OffsetCommitResponse::default().with_topics(vec![topic]);
+        let topic = OffsetCommitResponseTopic {
+            partitions: vec![answer(0, 0), answer(1, 3), answer(2, 0)],
+            ..OffsetCommitResponseTopic::default()
+        };
+        let response =
+            OffsetCommitResponse { topics: vec![topic], ..OffsetCommitResponse::default() };
         let codes = |response: OffsetCommitResponse| -> Vec<i16> {
             response.topics[0].partitions.iter().map(|partition| partition.error_code).collect()
         };

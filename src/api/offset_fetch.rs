@@ -1,23 +1,28 @@
 //! OffsetFetch: a group's stored positions. A partition without one, also of a group that does not
-//! exist, has the offset -1 and no error.
+//! exist, has the offset -1 and no error. What was stored for a topic that is gone is not shown for
+//! a new topic of that name.
 //!
 //! Version notes: 1 tells errors of the group on each partition, 2+ at the top; 2+ no topics means
 //! all; 5+ the leader epoch (KIP-320); 7+ may insist on stable offsets (KIP-447), of which there
-//! are no others without transactions; 8+ several groups at once (KIP-709).
+//! are no others without transactions; 8+ several groups at once (KIP-709); 10+ name topics by ID
+//! alone (KIP-848).
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use kafka_protocol::messages::offset_fetch_response::{
-    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
-    OffsetFetchResponseTopic, OffsetFetchResponseTopics,
-};
-use kafka_protocol::messages::{GroupId, OffsetFetchRequest, OffsetFetchResponse, TopicName};
+use kafka_protocol::ResponseError as Code;
 use kafka_protocol::protocol::StrBytes;
 
 use super::groups::{text, wire};
-use super::{Api, Cx, Reply, error};
+use super::{Api, Cx, Reply, error, topics};
 use crate::kernel::group::{Error, FetchedOffset, FetchedTopics};
+use crate::kernel::meta::Image;
+use crate::wire::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use crate::wire::messages::offset_fetch_response::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
+    OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+};
+use crate::wire::messages::{OffsetFetchRequest, OffsetFetchResponse};
 
 /// The API.
 pub struct OffsetFetch;
@@ -25,20 +30,25 @@ pub struct OffsetFetch;
 type Topics = Vec<(Arc<str>, Vec<i32>)>;
 
 /// What is asked about one group.
+#[derive(Default)]
 struct Question {
     group_id: StrBytes,
+    /// None asks for all.
     topics: Option<Topics>,
+    /// IDs that no topic has, with the partitions that are asked for.
+    unknown: Vec<(uuid::Uuid, Vec<i32>)>,
 }
 
 impl Api for OffsetFetch {
     type Request = OffsetFetchRequest;
     type Response = OffsetFetchResponse;
-    const VERSIONS: RangeInclusive<i16> = 1..=9;
+    const VERSIONS: RangeInclusive<i16> = 1..=10;
     const NAME: &'static str = "OffsetFetch";
 
     async fn handle(cx: Cx, request: OffsetFetchRequest) -> Reply<OffsetFetchResponse> {
         let version = cx.version;
-        let asked: Vec<_> = read(request, version)
+        let image = cx.broker.control.image();
+        let asked: Vec<_> = read(&image, request, version)
             .into_iter()
             .map(|question| {
                 let topics = question.topics.as_deref();
@@ -48,39 +58,65 @@ impl Api for OffsetFetch {
         Reply::Later(Box::pin(async move {
             let mut answers = Vec::with_capacity(asked.len());
             for (fetched, question) in asked {
-                answers.push((fetched.await, question));
+                let fetched = fetched.await.map(|topics| without_stale(&image, topics));
+                answers.push((fetched, question));
             }
-            Some(shape(answers, version))
+            Some(shape(&image, answers, version))
         }))
     }
 }
 
-fn read(request: OffsetFetchRequest, version: i16) -> Vec<Question> {
+fn read(image: &Image, request: OffsetFetchRequest, version: i16) -> Vec<Question> {
     if version < 8 {
         let topics = request.topics.map(|topics| {
             let topics = topics.into_iter();
-            topics.map(|topic| (text(&topic.name.0), topic.partition_indexes)).collect()
+            topics.map(|topic| (text(&topic.name), topic.partition_indexes)).collect()
         });
-        return vec![Question { group_id: request.group_id.0, topics }];
+        return vec![Question { group_id: request.group_id, topics, unknown: Vec::new() }];
     }
-    let question =
-        |group: kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup| {
-            let topics = group.topics.map(|topics| {
-                let topics = topics.into_iter();
-                topics.map(|topic| (text(&topic.name.0), topic.partition_indexes)).collect()
-            });
-            Question { group_id: group.group_id.0, topics }
-        };
-    request.groups.into_iter().map(question).collect()
+    request.groups.into_iter().map(|group| read_group(image, group, version)).collect()
+}
+
+fn read_group(image: &Image, group: OffsetFetchRequestGroup, version: i16) -> Question {
+    let mut question = Question { group_id: group.group_id, ..Question::default() };
+    let Some(asked) = group.topics else { return question };
+    let mut topics = Topics::new();
+    for topic in asked {
+        if version < 10 {
+            topics.push((text(&topic.name), topic.partition_indexes));
+        } else if let Some(known) = image.topic_by_id(&topics::id_from_wire(topic.topic_id)) {
+            topics.push((Arc::clone(&known.name), topic.partition_indexes));
+        } else {
+            question.unknown.push((topic.topic_id, topic.partition_indexes));
+        }
+    }
+    question.topics = Some(topics);
+    question
+}
+
+/// Takes out what was committed for an earlier topic of a name: a commit may have been on its way
+/// while the topic was deleted.
+fn without_stale(image: &Image, mut topics: FetchedTopics) -> FetchedTopics {
+    for (name, offsets) in &mut topics {
+        let Some(current) = image.topic(name).map(|topic| topic.id) else { continue };
+        for offset in offsets {
+            if !offset.topic_id.is_zero() && offset.topic_id != current {
+                *offset = FetchedOffset::nothing(offset.partition);
+            }
+        }
+    }
+    topics
 }
 
 fn shape(
+    image: &Image,
     answers: Vec<(Result<FetchedTopics, Error>, Question)>,
     version: i16,
 ) -> OffsetFetchResponse {
     if version >= 8 {
-        let groups = answers.into_iter().map(|(result, question)| shape_group(result, question));
-        return OffsetFetchResponse::default().with_groups(groups.collect());
+        let answers = answers.into_iter();
+        let groups = answers.map(|(result, question)| shape_group(image, result, question, version));
+        return OffsetFetchResponse { groups: groups.collect(), ..OffsetFetchResponse::default() };
     }
     let mut response = OffsetFetchResponse::default();
     for (result, question) in answers {
@@ -89,7 +125,7 @@ fn shape(
             Err(error) if version >= 2 => response.error_code = error::group_code(&error),
             Err(error) => {
                 let asked = question.topics.unwrap_or_default();
-                response.topics = shape_topics(unknown(asked), error::group_code(&error));
+                response.topics = shape_topics(nothing(asked), error::group_code(&error));
             }
         }
     }
@@ -97,90 +133,144 @@ fn shape(
 }
 
 /// Version 1 has no place for the error of a group but its partitions.
-fn unknown(topics: Topics) -> FetchedTopics {
-    let unknown = |partition| FetchedOffset {
-        partition,
-        offset: -1,
-        leader_epoch: -1,
-        metadata: Arc::from(""),
-    };
-    let topics = topics.into_iter();
-    topics.map(|(name, indexes)| (name, indexes.into_iter().map(unknown).collect())).collect()
+fn nothing(topics: Topics) -> FetchedTopics {
+    let nothing = |indexes: Vec<i32>| indexes.into_iter().map(FetchedOffset::nothing).collect();
+    topics.into_iter().map(|(name, indexes)| (name, nothing(indexes))).collect()
 }
 
-fn shape_topics(topics: FetchedTopics, code: i16) -> Vec<OffsetFetchResponseTopic> {
-    let shape_partition = |offset: FetchedOffset| {
-        OffsetFetchResponsePartition::default()
-            .with_partition_index(offset.partition)
-            .with_committed_offset(offset.offset)
-            .with_committed_leader_epoch(offset.leader_epoch)
-            .with_metadata(Some(wire(&offset.metadata)))
-            .with_error_code(code)
+fn shape_topics(topics: FetchedTopics, error_code: i16) -> Vec<OffsetFetchResponseTopic> {
+    let shape_partition = |offset: FetchedOffset| OffsetFetchResponsePartition {
+        partition_index: offset.partition,
+        committed_offset: offset.offset,
+        committed_leader_epoch: offset.leader_epoch,
+        metadata: Some(wire(&offset.metadata)),
+        error_code,
     };
-    let shape_topic = |(name, offsets): (Arc<str>, Vec<FetchedOffset>)| {
-        OffsetFetchResponseTopic::default()
-            .with_name(TopicName(wire(&name)))
-            .with_partitions(offsets.into_iter().map(shape_partition).collect())
+    let shape_topic = |(name, offsets): (Arc<str>, Vec<FetchedOffset>)| OffsetFetchResponseTopic {
+        name: wire(&name),
+        partitions: offsets.into_iter().map(shape_partition).collect(),
     };
     topics.into_iter().map(shape_topic).collect()
 }
 
 fn shape_group(
+    image: &Image,
     result: Result<FetchedTopics, Error>,
     question: Question,
+    version: i16,
 ) -> OffsetFetchResponseGroup {
-    let response = OffsetFetchResponseGroup::default().with_group_id(GroupId(question.group_id));
-    let topics = match result {
-        Ok(topics) => topics,
-        Err(error) => return response.with_error_code(error::group_code(&error)),
+    let mut response =
+        OffsetFetchResponseGroup { group_id: question.group_id, ..Default::default() };
+    let fetched = match result {
+        Ok(fetched) => fetched,
+        Err(error) => {
+            response.error_code = error::group_code(&error);
+            return response;
+        }
     };
-    let shape_partition = |offset: FetchedOffset| {
-        OffsetFetchResponsePartitions::default()
-            .with_partition_index(offset.partition)
-            .with_committed_offset(offset.offset)
-            .with_committed_leader_epoch(offset.leader_epoch)
-            .with_metadata(Some(wire(&offset.metadata)))
+    for (name, offsets) in fetched {
+        let topic_id = image.topic(&name).map(|topic| topics::id_to_wire(topic.id));
+        if version >= 10 && topic_id.is_none() {
+            // All were asked for, and this one is gone: it has nothing to be named by.
+            continue;
+        }
+        response.topics.push(OffsetFetchResponseTopics {
+            name: wire(&name),
+            topic_id: topic_id.unwrap_or_default(),
+            partitions: shape_partitions(offsets, error::NONE),
+        });
+    }
+    for (topic_id, indexes) in question.unknown {
+        let nothing = indexes.into_iter().map(FetchedOffset::nothing).collect();
+        let partitions = shape_partitions(nothing, Code::UnknownTopicId.code());
+        let topic = OffsetFetchResponseTopics { topic_id, partitions, ..Default::default() };
+        response.topics.push(topic);
+    }
+    response
+}
+
+fn shape_partitions(
+    offsets: Vec<FetchedOffset>,
+    error_code: i16,
+) -> Vec<OffsetFetchResponsePartitions> {
+    let shape_partition = |offset: FetchedOffset| OffsetFetchResponsePartitions {
+        partition_index: offset.partition,
+        committed_offset: offset.offset,
+        committed_leader_epoch: offset.leader_epoch,
+        metadata: Some(wire(&offset.metadata)),
+        error_code,
     };
-    let shape_topic = |(name, offsets): (Arc<str>, Vec<FetchedOffset>)| {
-        OffsetFetchResponseTopics::default()
-            .with_name(TopicName(wire(&name)))
-            .with_partitions(offsets.into_iter().map(shape_partition).collect())
-    };
-    response.with_topics(topics.into_iter().map(shape_topic).collect())
+    offsets.into_iter().map(shape_partition).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::meta::record::{Record, TopicRecord};
+    use crate::kernel::types::Uuid;
     use bytes::BytesMut;
     use kafka_protocol::protocol::{Decodable, Encodable};
 
+    const ID: Uuid = Uuid([7; 16]);
+
+    /// A topic `t`, and nothing else.
+    fn image() -> Image {
+        let topic = TopicRecord { name: "t".into(), topic_id: ID };
+        let mut image = Image::default();
+        image.apply(&Record::Topic(topic)).unwrap();
+        image
+    }
+
     fn question() -> Question {
-        Question { group_id: wire("g"), topics: Some(vec![("t".into(), vec![0])]) }
+        let topics = Some(vec![("t".into(), vec![0])]);
+        Question { group_id: wire("g"), topics, unknown: Vec::new() }
+    }
+
+    fn offset(topic_id: Uuid) -> FetchedOffset {
+        FetchedOffset { partition: 0, offset: 7, leader_epoch: 3, topic_id, metadata: "m".into() }
     }
 
     fn through_the_wire(result: Result<FetchedTopics, Error>, version: i16) -> OffsetFetchResponse {
         let mut bytes = BytesMut::new();
-        shape(vec![(result, question())], version).encode(&mut bytes, version).unwrap();
+        let answer = shape(&image(), vec![(result, question())], version);
+        answer.encode(&mut bytes, version).unwrap();
         OffsetFetchResponse::decode(&mut bytes.freeze(), version).unwrap()
     }
 
     #[test]
     fn every_version_carries_offsets() {
-        let offset =
-            FetchedOffset { partition: 0, offset: 7, leader_epoch: 3, metadata: "m".into() };
         for version in OffsetFetch::VERSIONS {
-            let fetched = vec![("t".into(), vec![offset.clone()])];
+            let fetched = vec![("t".into(), vec![offset(ID)])];
             let answer = through_the_wire(Ok(fetched), version);
             let (at, epoch) = if version < 8 {
                 let found = &answer.topics[0].partitions[0];
                 (found.committed_offset, found.committed_leader_epoch)
             } else {
-                let found = &answer.groups[0].topics[0].partitions[0];
+                let topic = &answer.groups[0].topics[0];
+                let id = if version < 10 { Uuid::ZERO } else { ID };
+                assert_eq!(topic.topic_id, topics::id_to_wire(id));
+                let found = &topic.partitions[0];
                 (found.committed_offset, found.committed_leader_epoch)
             };
             assert_eq!((at, epoch), (7, if version >= 5 { 3 } else { -1 }), "version {version}");
         }
+    }
+
+    #[test]
+    fn offsets_of_an_earlier_topic_of_that_name_are_not_shown() {
+        let of = |name: &str, topic_id| (Arc::from(name), vec![offset(topic_id)]);
+        let earlier = Uuid([6; 16]);
+        let all = vec![of("t", ID), of("t", Uuid::ZERO), of("t", earlier), of("gone", earlier)];
+        let shown: Vec<i64> =
+            without_stale(&image(), all).iter().map(|(_, offsets)| offsets[0].offset).collect();
+        assert_eq!(shown, [7, 7, -1, 7]);
+    }
+
+    #[test]
+    fn a_topic_that_is_gone_has_no_id_to_be_named_by() {
+        let fetched = || vec![("gone".into(), vec![offset(Uuid([6; 16]))])];
+        assert_eq!(through_the_wire(Ok(fetched()), 9).groups[0].topics.len(), 1);
+        assert_eq!(through_the_wire(Ok(fetched()), 10).groups[0].topics.len(), 0);
     }
 
     #[test]

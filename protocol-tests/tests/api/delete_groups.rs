@@ -1,22 +1,36 @@
 //! DeleteGroups: every version, which groups may go, and that their offsets go with them.
 
+use felice::wire::messages;
 use kafka_protocol::ResponseError::*;
 use kafka_protocol::messages::{DeleteGroupsRequest, DescribeGroupsRequest};
 use protocol_tests::broker::Broker;
-use protocol_tests::client::Client;
+use protocol_tests::client::{Client, text};
 
 use super::group_requests::*;
 use super::requests::*;
 
 /// Deletes groups and returns their codes, sorted by name.
 fn delete_groups(client: &mut Client, version: i16, groups: &[&str]) -> Vec<(String, i16)> {
-    let names = groups.iter().map(|group| group_id(group)).collect();
-    let request = DeleteGroupsRequest::default().with_groups_names(names);
-    let response = client.call(request, version);
-    assert_eq!(response.throttle_time_ms, 0);
-    let results = response.results.iter();
-    let mut codes: Vec<_> =
-        results.map(|result| (result.group_id.to_string(), result.error_code)).collect();
+    let mut codes: Vec<_> = if version < 3 {
+        let names = groups.iter().map(|group| group_id(group)).collect();
+        let request = DeleteGroupsRequest::default().with_groups_names(names);
+        let response = client.call(request, version);
+        assert_eq!(response.throttle_time_ms, 0);
+        let results = response.results.iter();
+        results.map(|result| (result.group_id.to_string(), result.error_code)).collect()
+    } else {
+        let names = groups.iter().map(|group| text(group)).collect();
+        let request = messages::DeleteGroupsRequest { groups_names: names };
+        let response = client.call(request, version);
+        assert_eq!(response.throttle_time_ms, 0);
+        for result in &response.results {
+            // What fails is explained.
+            let message = result.error_message.as_deref().unwrap_or("");
+            assert_eq!(message.is_empty(), result.error_code == 0, "{result:?}");
+        }
+        let results = response.results.iter();
+        results.map(|result| (result.group_id.to_string(), result.error_code)).collect()
+    };
     codes.sort();
     codes
 }
@@ -37,7 +51,7 @@ fn every_version_deletes_what_has_no_members() {
     create(&mut client, "t", 1, &[]);
     stable_group(&mut client, "stable");
     join(&mut client, 5, "completing");
-    for version in 0..=2 {
+    for version in 0..=3 {
         let left = stable_group(&mut client, "left");
         let request = commit_request("left", &left, 1, "t", 4);
         assert_eq!(commit(&mut client, 8, request), 0);
@@ -70,7 +84,7 @@ fn a_group_that_is_named_twice_is_answered_once() {
     let broker = coordinator(&[]);
     let mut client = broker.connect();
     create(&mut client, "t", 1, &[]);
-    for version in 0..=2 {
+    for version in 0..=3 {
         commit_simple(&mut client, "g", "t", 3);
         assert_eq!(delete_groups(&mut client, version, &["g", "g"]), codes(&[("g", 0)]));
         assert!(delete_groups(&mut client, version, &[]).is_empty());

@@ -1,8 +1,10 @@
 //! OffsetCommit: every version, who may commit in which state, and what is checked.
 
+use felice::wire::messages::{self, offset_commit_request};
 use kafka_protocol::ResponseError::*;
 use kafka_protocol::messages::offset_commit_request::OffsetCommitRequestPartition;
-use protocol_tests::client::text;
+use protocol_tests::client::{Client, text};
+use uuid::Uuid;
 
 use super::group_requests::*;
 use super::requests::*;
@@ -127,4 +129,72 @@ fn every_partition_is_judged_for_itself() {
         assert_eq!(codes("t"), expected, "v{version}");
         assert_eq!(codes("nobody"), [(0, unknown)], "v{version}");
     }
+}
+
+/// Commits offset 5 in partitions of topics by ID, in version 10. The partitions and codes of every
+/// topic that is answered.
+fn commit_by_id(
+    client: &mut Client,
+    group: &str,
+    (member_id, generation): (&str, i32),
+    topics: &[(Uuid, &[i32])],
+) -> Vec<(Uuid, Vec<(i32, i16)>)> {
+    let partition = |index: &i32| offset_commit_request::OffsetCommitRequestPartition {
+        partition_index: *index,
+        committed_offset: 5,
+        ..Default::default()
+    };
+    let topic =
+        |(topic_id, partitions): &(Uuid, &[i32])| offset_commit_request::OffsetCommitRequestTopic {
+            topic_id: *topic_id,
+            partitions: partitions.iter().map(partition).collect(),
+            ..Default::default()
+        };
+    let request = messages::OffsetCommitRequest {
+        group_id: text(group),
+        member_id: text(member_id),
+        generation_id_or_member_epoch: generation,
+        topics: topics.iter().map(topic).collect(),
+        ..Default::default()
+    };
+    let response = client.call(request, 10);
+    assert_eq!(response.throttle_time_ms, 0);
+    let codes = response.topics.iter().map(|topic| {
+        let partitions = topic.partitions.iter();
+        (topic.topic_id, partitions.map(|p| (p.partition_index, p.error_code)).collect())
+    });
+    codes.collect()
+}
+
+#[test]
+fn version_10_names_topics_by_id() {
+    let broker = coordinator(&[]);
+    let mut client = broker.connect();
+    let t = create(&mut client, "t", 2, &[]);
+    let u = create(&mut client, "u", 1, &[]);
+    let unknown = Uuid::from_u128(7);
+    let simple = (NOBODY, -1);
+    let asked: [(Uuid, &[i32]); 4] =
+        [(t, &[0, 9, 1, -1]), (unknown, &[0, 1]), (Uuid::nil(), &[0]), (u, &[0])];
+    let (id, partition) = (UnknownTopicId.code(), UnknownTopicOrPartition.code());
+    let expected = [
+        (t, vec![(0, 0), (9, partition), (1, 0), (-1, partition)]),
+        (unknown, vec![(0, id), (1, id)]),
+        (Uuid::nil(), vec![(0, id)]),
+        (u, vec![(0, 0)]),
+    ];
+    assert_eq!(commit_by_id(&mut client, "g", simple, &asked), expected);
+    assert_eq!((committed(&mut client, "g", "t"), committed(&mut client, "g", "u")), (5, 5));
+    // A group that refuses speaks for the rest.
+    let missing = GroupIdNotFound.code();
+    let found = commit_by_id(&mut client, "nobody", ("x", 3), &asked[1..]);
+    assert_eq!(found[..2], expected[1..3]);
+    assert_eq!(found[2], (u, vec![(0, missing)]));
+    assert!(commit_by_id(&mut client, "nobody", ("x", 3), &[]).is_empty());
+    // Members commit in the same way.
+    let member_id = stable_group(&mut client, "m");
+    let found = commit_by_id(&mut client, "m", (&member_id, 1), &[(t, &[0])]);
+    assert_eq!(found, [(t, vec![(0, 0)])]);
+    let found = commit_by_id(&mut client, "m", (&member_id, 2), &[(t, &[0])]);
+    assert_eq!(found, [(t, vec![(0, IllegalGeneration.code())])]);
 }

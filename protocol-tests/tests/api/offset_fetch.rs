@@ -1,10 +1,13 @@
-//! OffsetFetch: every version, one group or several, some topics or all.
+//! OffsetFetch: every version, one group or several, some topics or all, by name or by ID.
 
+use felice::wire::messages::{self, offset_fetch_request, offset_fetch_response};
+use kafka_protocol::ResponseError::*;
 use kafka_protocol::messages::OffsetFetchRequest;
 use kafka_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
-use protocol_tests::client::Client;
+use protocol_tests::client::{Client, text};
+use uuid::Uuid;
 
 use super::group_requests::*;
 use super::requests::*;
@@ -98,6 +101,74 @@ fn every_version_fetches_what_was_committed() {
         }
         assert!(fetch_in(&mut client, version, "g", Some(&[])).is_empty(), "v{version}");
     }
+}
+
+/// Asks for partitions of topics by ID, or for everything, in version 10. The group must have no
+/// error.
+fn fetch_by_id(
+    client: &mut Client,
+    group: &str,
+    topics: Option<&[(Uuid, &[i32])]>,
+) -> Vec<offset_fetch_response::OffsetFetchResponseTopics> {
+    let topic =
+        |(topic_id, partitions): &(Uuid, &[i32])| offset_fetch_request::OffsetFetchRequestTopics {
+            topic_id: *topic_id,
+            partition_indexes: partitions.to_vec(),
+            ..Default::default()
+        };
+    let group = offset_fetch_request::OffsetFetchRequestGroup {
+        group_id: text(group),
+        topics: topics.map(|topics| topics.iter().map(topic).collect()),
+        ..Default::default()
+    };
+    let request = messages::OffsetFetchRequest { groups: vec![group], ..Default::default() };
+    let mut response = client.call(request, 10);
+    assert_eq!((response.groups.len(), response.groups[0].error_code), (1, 0));
+    response.groups.remove(0).topics
+}
+
+#[test]
+fn version_10_names_topics_by_id() {
+    let broker = coordinator(&[]);
+    let mut client = broker.connect();
+    prepare(&mut client);
+    let [t, u] = ["t", "u"].map(|name| describe_topic(&mut client, name).topic_id);
+    let unknown = Uuid::from_u128(7);
+    let asked: [(Uuid, &[i32]); 4] =
+        [(unknown, &[0]), (t, &[0, 1, 9]), (Uuid::nil(), &[1]), (u, &[0])];
+    let answers = |topics: &[offset_fetch_response::OffsetFetchResponseTopics]| {
+        let answers = topics.iter().flat_map(|topic| {
+            let partitions = topic.partitions.iter();
+            partitions
+                .map(|p| (topic.topic_id, p.partition_index, p.committed_offset, p.error_code))
+        });
+        answers.collect::<Vec<_>>()
+    };
+    let missing = UnknownTopicId.code();
+    let found = fetch_by_id(&mut client, "g", Some(&asked));
+    assert_eq!(found[0].partitions[0].committed_leader_epoch, 0);
+    assert_eq!(found[0].partitions[0].metadata.as_deref(), Some("note"));
+    assert_eq!(found[0].partitions[1].metadata.as_deref(), Some(""));
+    // What is not known comes last, as from Kafka.
+    let expected = [
+        (t, 0, 5, 0),
+        (t, 1, -1, 0),
+        (t, 9, -1, 0),
+        (u, 0, 6, 0),
+        (unknown, 0, -1, missing),
+        (Uuid::nil(), 1, -1, missing),
+    ];
+    assert_eq!(answers(&found), expected);
+    let nobody = fetch_by_id(&mut client, "nobody", Some(&asked[..2]));
+    let expected = [(t, 0, -1, 0), (t, 1, -1, 0), (t, 9, -1, 0), (unknown, 0, -1, missing)];
+    assert_eq!(answers(&nobody), expected);
+    assert_eq!(answers(&fetch_by_id(&mut client, "g", None)), [(t, 0, 5, 0), (u, 0, 6, 0)]);
+    assert!(fetch_by_id(&mut client, "nobody", None).is_empty());
+    // The ID goes with the topic.
+    delete(&mut client, "t");
+    let new = create(&mut client, "t", 1, &[]);
+    let found = fetch_by_id(&mut client, "g", Some(&[(t, &[0]), (new, &[0])]));
+    assert_eq!(answers(&found), [(new, 0, -1, 0), (t, 0, -1, missing)]);
 }
 
 #[test]

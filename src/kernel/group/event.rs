@@ -189,7 +189,7 @@ pub struct CommitRequest {
 pub struct CommitPartition {
     /// Topic name.
     pub topic: Arc<str>,
-    /// Topic ID, zero if the client named the topic.
+    /// Topic ID, zero if it is not known.
     pub topic_id: Uuid,
     /// Partition.
     pub partition: PartitionIndex,
@@ -305,8 +305,18 @@ pub struct FetchedOffset {
     pub offset: Offset,
     /// Leader epoch committed with it, -1 if unknown.
     pub leader_epoch: LeaderEpoch,
+    /// ID of the topic it was committed for, zero if unknown.
+    pub topic_id: Uuid,
     /// Text committed with it.
     pub metadata: Arc<str>,
+}
+
+impl FetchedOffset {
+    /// What is shown where nothing was committed.
+    pub fn nothing(partition: PartitionIndex) -> FetchedOffset {
+        let metadata = Arc::from("");
+        FetchedOffset { partition, offset: -1, leader_epoch: -1, topic_id: Uuid::ZERO, metadata }
+    }
 }
 
 /// Committed offsets by topic, as OffsetFetch shows them.

@@ -61,10 +61,7 @@ impl CommittedOffsets {
     pub(super) fn fetch(&self, topic: &str, partition: PartitionIndex) -> FetchedOffset {
         match self.get(topic, partition) {
             Some(value) => fetched(partition, value),
-            None => {
-                let metadata = Arc::from("");
-                FetchedOffset { partition, offset: -1, leader_epoch: -1, metadata }
-            }
+            None => FetchedOffset::nothing(partition),
         }
     }
 
@@ -100,6 +97,7 @@ fn fetched(partition: PartitionIndex, value: &OffsetValue) -> FetchedOffset {
         partition,
         offset: value.offset,
         leader_epoch: value.leader_epoch,
+        topic_id: value.topic_id,
         metadata: Arc::clone(&value.metadata),
     }
 }

@@ -83,7 +83,7 @@ pub struct OffsetValue {
     pub commit_timestamp: TimestampMs,
     /// When it expires, if the client asked for a retention of its own.
     pub expire_timestamp: Option<TimestampMs>,
-    /// Topic ID, zero if the client named the topic.
+    /// Topic ID, zero if it is not known.
     pub topic_id: Uuid,
 }
 
