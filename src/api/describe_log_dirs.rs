@@ -3,21 +3,22 @@
 //! Behaviour: there is one directory. Partitions asked for that do not exist are left out, and no
 //! log is ever on its way to another directory. The metadata log is not told, as in Kafka.
 //!
-//! Version notes: 3+ an error code for the whole; 4+ bytes of the volume (KIP-827).
+//! Version notes: 3+ an error code for the whole; 4+ bytes of the volume (KIP-827); 5+ whether the
+//! directory is closed to new partitions (KIP-1066), which it never is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use kafka_protocol::ResponseError as Code;
-use kafka_protocol::messages::describe_log_dirs_response::{
-    DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
-};
-use kafka_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
 use super::{Api, Cx, Reply};
 use crate::kernel::types::{PartitionIndex, TopicIdPartition};
 use crate::storage::partition::Partition;
+use crate::wire::messages::describe_log_dirs_response::{
+    DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
+};
+use crate::wire::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
 
 /// Bytes of a volume that cannot be told.
 const UNKNOWN_BYTES: i64 = -1;
@@ -28,16 +29,17 @@ pub struct DescribeLogDirs;
 impl Api for DescribeLogDirs {
     type Request = DescribeLogDirsRequest;
     type Response = DescribeLogDirsResponse;
-    const VERSIONS: RangeInclusive<i16> = 1..=4;
+    const VERSIONS: RangeInclusive<i16> = 1..=5;
     const NAME: &'static str = "DescribeLogDirs";
 
     async fn handle(cx: Cx, request: DescribeLogDirsRequest) -> Reply<DescribeLogDirsResponse> {
         Reply::Later(Box::pin(async move {
             // The volume may be a slow one.
             let described = tokio::task::spawn_blocking(move || describe(&cx, request));
-            let failed = Code::UnknownServerError.code();
-            Some(described.await.unwrap_or_else(|_| {
-                DescribeLogDirsResponse::default().with_error_code(failed)
+            let error_code = Code::UnknownServerError.code();
+            Some(described.await.unwrap_or_else(|_| DescribeLogDirsResponse {
+                error_code,
+                ..DescribeLogDirsResponse::default()
             }))
         }))
     }
@@ -48,14 +50,14 @@ fn describe(cx: &Cx, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse
     let mut topics = Vec::new();
     for (name, indexes) in wanted(cx, request) {
         let image = cx.broker.control.image();
-        let Some(topic_id) = image.topic(&name.0).map(|topic| topic.id) else { continue };
+        let Some(topic_id) = image.topic(&name).map(|topic| topic.id) else { continue };
         let found = indexes.into_iter().filter_map(|partition| {
             let partition = partitions.get(&TopicIdPartition { topic_id, partition })?;
             Some(shape(&partition))
         });
-        let found: Vec<_> = found.collect();
-        if !found.is_empty() {
-            topics.push(DescribeLogDirsTopic::default().with_name(name).with_partitions(found));
+        let partitions: Vec<_> = found.collect();
+        if !partitions.is_empty() {
+            topics.push(DescribeLogDirsTopic { name, partitions });
         }
     }
     let (total, usable) = match partitions.volume() {
@@ -67,20 +69,22 @@ fn describe(cx: &Cx, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse
     };
     let bytes = |count: u64| i64::try_from(count).unwrap_or(UNKNOWN_BYTES);
     let folder = partitions.data_folder().display().to_string();
-    let directory = DescribeLogDirsResult::default()
-        .with_log_dir(StrBytes::from_string(folder))
-        .with_topics(topics)
-        .with_total_bytes(bytes(total))
-        .with_usable_bytes(bytes(usable));
-    DescribeLogDirsResponse::default().with_results(vec![directory])
+    let directory = DescribeLogDirsResult {
+        log_dir: StrBytes::from_string(folder),
+        topics,
+        total_bytes: bytes(total),
+        usable_bytes: bytes(usable),
+        ..DescribeLogDirsResult::default()
+    };
+    DescribeLogDirsResponse { results: vec![directory], ..DescribeLogDirsResponse::default() }
 }
 
 /// The partitions asked for, each once.
 fn wanted(
     cx: &Cx,
     request: DescribeLogDirsRequest,
-) -> BTreeMap<TopicName, BTreeSet<PartitionIndex>> {
-    let mut wanted: BTreeMap<TopicName, BTreeSet<PartitionIndex>> = BTreeMap::new();
+) -> BTreeMap<StrBytes, BTreeSet<PartitionIndex>> {
+    let mut wanted: BTreeMap<StrBytes, BTreeSet<PartitionIndex>> = BTreeMap::new();
     match request.topics {
         Some(topics) => {
             for topic in topics {
@@ -88,7 +92,7 @@ fn wanted(
             }
         }
         None => wanted.extend(cx.broker.control.image().topics().map(|topic| {
-            let name = TopicName(StrBytes::from_string(topic.name.to_string()));
+            let name = StrBytes::from_string(topic.name.to_string());
             (name, (0..topic.partition_count()).collect())
         })),
     }
@@ -100,8 +104,10 @@ fn shape(partition: &Partition) -> DescribeLogDirsPartition {
         let state = partition.state();
         (state.log.size(), state.log.end_offset())
     };
-    DescribeLogDirsPartition::default()
-        .with_partition_index(partition.id.partition)
-        .with_partition_size(i64::try_from(size).unwrap_or(i64::MAX))
-        .with_offset_lag((partition.high_watermark() - end).max(0))
+    DescribeLogDirsPartition {
+        partition_index: partition.id.partition,
+        partition_size: i64::try_from(size).unwrap_or(i64::MAX),
+        offset_lag: (partition.high_watermark() - end).max(0),
+        is_future_key: false,
+    }
 }

@@ -114,8 +114,9 @@ fn shape(
     version: i16,
 ) -> OffsetFetchResponse {
     if version >= 8 {
-        let answers = answers.into_iter();
-        let groups = answers.map(|(result, question)| shape_group(image, result, question, version));
+        let groups = answers
+            .into_iter()
+            .map(|(result, question)| shape_group(image, result, question, version));
         return OffsetFetchResponse { groups: groups.collect(), ..OffsetFetchResponse::default() };
     }
     let mut response = OffsetFetchResponse::default();

@@ -1,5 +1,6 @@
 //! DescribeLogDirs: every version, the sizes of partitions, and which are left out.
 
+use felice::wire::messages;
 use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
 use kafka_protocol::messages::describe_log_dirs_response::DescribeLogDirsResult;
 use kafka_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
@@ -56,8 +57,11 @@ fn every_version_tells_sizes() {
     produce(&mut client, "a", second.clone());
     let size = (first.len() + second.len()) as i64;
     let path = std::fs::canonicalize(broker.directory()).expect("it is there");
-    for version in 1..=4 {
-        let response = client.call(request(None), version);
+    for version in 1..=5 {
+        let response = match version {
+            5 => client.call_newer::<messages::DescribeLogDirsRequest, _>(request(None), 4, 5),
+            _ => client.call(request(None), version),
+        };
         assert_eq!(response.throttle_time_ms, 0);
         let directory = directory(&response);
         assert!(directory.log_dir.starts_with(path.to_str().expect("a readable path")));
@@ -71,6 +75,15 @@ fn every_version_tells_sizes() {
             _ => assert_eq!((total, usable), (-1, -1)),
         }
     }
+}
+
+#[test]
+fn the_directory_takes_new_partitions() {
+    let broker = Broker::start(&[]);
+    let request = messages::DescribeLogDirsRequest::default();
+    let response = broker.connect().call(request, 5);
+    assert_eq!((response.error_code, response.results.len()), (0, 1));
+    assert!(!response.results[0].is_cordoned);
 }
 
 #[test]
