@@ -5,6 +5,10 @@ use kafka_protocol::messages::*;
 
 use crate::wire::chunk::Errors;
 use crate::wire::fetch::FetchResponse;
+use crate::wire::messages::{
+    ApiVersionsResponse, DeleteGroupsResponse, DescribeLogDirsResponse, ListOffsetsResponse,
+    OffsetCommitResponse, OffsetFetchResponse,
+};
 
 /// An answer that can tell its error codes.
 #[diagnostic::on_unimplemented(message = "`{Self}` needs a row in src/api/codes.rs")]
