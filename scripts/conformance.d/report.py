@@ -1,0 +1,177 @@
+"""Compares what a suite answered on the two brokers, and writes the report card.
+
+What Felice fails and Kafka passes is a difference; each needs a reason from known.toml. What both
+fail, or what only Kafka fails, is counted and listed, but it is nobody's fault here.
+"""
+
+import dataclasses
+import tomllib
+
+import machine
+from suite import PASS, SKIP, Suite
+
+HEAD = """# Conformance
+
+Published test suites and tools, run by `scripts/conformance` against Felice and against Apache Kafka
+4.3.1 started beside it on the same machine, each suite with a fresh broker of either kind. A test
+that fails is tried once more on a fresh broker. The bar: what Kafka passes, Felice passes. What it
+does not pass is listed with its reason; a difference without a reason fails the script.
+
+Tests count as the suite counts them: a step of a scripted scenario (whose expected output was
+recorded from Kafka), a test function, or a subtest. "Skipped" are those that the suite itself leaves
+out on both brokers.
+
+"""
+
+
+@dataclasses.dataclass
+class Row:
+    """One suite's answers."""
+
+    suite: Suite
+    kafka: dict
+    felice: dict
+
+    def tests(self):
+        """Every test that ran on either broker and was not skipped on both."""
+        return [test for test in self.all() if not self.skipped(test)]
+
+    def all(self):
+        return sorted(set(self.kafka) | set(self.felice))
+
+    def skipped(self, test):
+        return outcome(self.kafka, test) == SKIP and outcome(self.felice, test) in (SKIP, None)
+
+    def differences(self):
+        """What Kafka passes and Felice does not."""
+        return [
+            test
+            for test in self.all()
+            if outcome(self.kafka, test) == PASS and outcome(self.felice, test) != PASS
+        ]
+
+    def better(self):
+        """What Felice passes and Kafka does not."""
+        return [
+            test
+            for test in self.all()
+            if outcome(self.felice, test) == PASS and outcome(self.kafka, test) != PASS
+        ]
+
+    def both_fail(self):
+        """What neither passes."""
+        return [
+            test
+            for test in self.tests()
+            if outcome(self.felice, test) != PASS and outcome(self.kafka, test) != PASS
+        ]
+
+
+def outcome(results, test):
+    """pass, fail, skip, or None for a test that was not reached."""
+    return results[test].outcome if test in results else None
+
+
+class Known:
+    """The checked-in reasons."""
+
+    def __init__(self, path):
+        with open(path, "rb") as file:
+            self.entries = tomllib.load(file).get("known", [])
+
+    def entry(self, suite, test):
+        """The first entry that names a test."""
+        for entry in self.entries:
+            if entry["suite"] == suite and any(matches(test, each) for each in entry["tests"]):
+                return entry
+        return None
+
+    def lists(self, suite, test):
+        """Whether a test is expected to fail."""
+        return self.entry(suite, test) is not None
+
+    def reason(self, suite, test):
+        """Why Felice may fail a test, or None; the entry counts as needed."""
+        entry = self.entry(suite, test)
+        if entry is None:
+            return None
+        entry["used"] = True
+        return entry["why"]
+
+
+def matches(test, pattern):
+    """A name, or the beginning of one before a `*`. Not a full glob: names contain brackets."""
+    if pattern.endswith("*"):
+        return test.startswith(pattern[:-1])
+    if pattern.startswith("*"):
+        return test.endswith(pattern[1:])
+    return test == pattern
+
+
+def judge(rows, known):
+    """Says every unexplained difference, and every reason that explains nothing any more; returns
+    the number of the former."""
+    unexplained = 0
+    for row in rows:
+        for test in row.differences():
+            if known.reason(row.suite.name, test):
+                continue
+            unexplained += 1
+            result = row.felice.get(test)
+            detail = result.detail[-1500:] if result else "it did not run"
+            print(f"DIFFERENT {row.suite.name}: {test}\n{detail}\n")
+    names = {row.suite.name for row in rows}
+    for entry in known.entries:
+        if entry["suite"] in names and not entry.get("used"):
+            machine.say(f"a reason is not needed any more: {entry['suite']}: {entry['tests']}")
+    return unexplained
+
+
+def table(rows):
+    """The table of the report card."""
+    lines = ["| suite | version | tests | Kafka passes | Felice passes | skipped by the suite |"]
+    lines.append("|---|---|---|---|---|---|")
+    for row in rows:
+        passes = [
+            sum(outcome(results, test) == PASS for test in row.all())
+            for results in (row.kafka, row.felice)
+        ]
+        skipped = len(row.all()) - len(row.tests())
+        cells = [row.suite.name, row.suite.version, len(row.tests()), *passes, skipped]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def bullets(row, tests, known=None):
+    """The tests as a list, those with the same reason together."""
+    groups = {}
+    for test in tests:
+        why = (known.reason(row.suite.name, test) or "NO REASON KNOWN") if known else ""
+        groups.setdefault(why, []).append(f"`{test}`")
+    if known:
+        return "".join(f"- {why}: {', '.join(group)}\n" for why, group in groups.items())
+    return "".join(f"- {name}\n" for group in groups.values() for name in group)
+
+
+def write(path, rows, known):
+    """The whole report card."""
+    text = [HEAD, table(rows), "\n## Differences\n"]
+    quiet = True
+    for row in rows:
+        if row.differences():
+            quiet = False
+            text.append(f"\n**{row.suite.name}** (Kafka passes, Felice does not)\n\n")
+            text.append(bullets(row, row.differences(), known))
+    if quiet:
+        text.append("\nNone.\n")
+    text.append("\n## What Kafka does not pass here\n")
+    for row in rows:
+        if row.better() or row.both_fail():
+            text.append(f"\n**{row.suite.name}**\n\n")
+        if row.better():
+            text.append("Felice passes these and Kafka does not:\n\n" + bullets(row, row.better()))
+        if row.both_fail():
+            text.append("\nNeither passes these:\n\n" + bullets(row, row.both_fail()))
+    text.append("\n## The suites\n\n")
+    text += [f"- **{row.suite.name}**: {row.suite.about}\n" for row in rows]
+    path.write_text("".join(text))
