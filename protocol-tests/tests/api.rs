@@ -6,6 +6,8 @@ mod group_requests;
 #[path = "api/requests.rs"]
 mod requests;
 
+#[path = "api/alter_client_quotas.rs"]
+mod alter_client_quotas;
 #[path = "api/alter_replica_log_dirs.rs"]
 mod alter_replica_log_dirs;
 #[path = "api/api_versions.rs"]
@@ -20,6 +22,8 @@ mod delete_groups;
 mod delete_records;
 #[path = "api/delete_topics.rs"]
 mod delete_topics;
+#[path = "api/describe_client_quotas.rs"]
+mod describe_client_quotas;
 #[path = "api/describe_cluster.rs"]
 mod describe_cluster;
 #[path = "api/describe_configs.rs"]
@@ -68,6 +72,8 @@ mod offset_for_leader_epoch;
 mod pipelining;
 #[path = "api/produce.rs"]
 mod produce;
+#[path = "api/quotas.rs"]
+mod quotas;
 #[path = "api/recovery.rs"]
 mod recovery;
 #[path = "api/sync_group.rs"]

@@ -17,9 +17,13 @@ use kafka_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse
 use kafka_protocol::protocol::StrBytes;
 
 use super::error::{NONE, message, meta_code, storage_code};
+use super::throttle;
 use super::{Api, Cx, Reply};
-use crate::kernel::meta::command::{self, MorePartitions};
-use crate::kernel::meta::{Command, Outcome};
+use crate::kernel::meta::command::{self, MorePartitions, TopicRef};
+use crate::kernel::meta::{self, Command, Outcome};
+
+/// First version that knows THROTTLING_QUOTA_EXCEEDED (KIP-599).
+const STRICT_QUOTA_SINCE: i16 = 3;
 
 /// The API.
 pub struct CreatePartitions;
@@ -34,18 +38,24 @@ impl Api for CreatePartitions {
         if request.timeout_ms <= 0 {
             return Reply::Now(refuse(&request, Code::RequestTimedOut.code()));
         }
-        let command = Command::CreatePartitions(command::CreatePartitions {
+        let mut command = Command::CreatePartitions(command::CreatePartitions {
             topics: request.topics.iter().map(read).collect(),
             validate_only: request.validate_only,
             partitions_max: command::PARTITIONS_PER_REQUEST_MAX,
         });
+        let throttled = throttle::changes(&cx, STRICT_QUOTA_SINCE, &mut command);
         Reply::Now(match cx.broker.control.execute(command).await {
             Ok(Outcome::CreatePartitions(answers)) => {
-                let results = answers.into_iter().map(|(name, result)| match result {
+                let refused = throttled.refused.iter().filter_map(TopicRef::name);
+                let refused =
+                    refused.map(|name| (Arc::clone(name), Err(meta::Error::QuotaExceeded)));
+                let results = answers.into_iter().chain(refused).map(|(name, result)| match result {
                     Ok(()) => shape(&name, NONE, None),
                     Err(error) => shape(&name, meta_code(&error), Some(message(&error))),
                 });
-                CreatePartitionsResponse::default().with_results(results.collect())
+                CreatePartitionsResponse::default()
+                    .with_throttle_time_ms(throttled.delay_ms)
+                    .with_results(results.collect())
             }
             Ok(_) => unreachable!("the outcome has the command's variant"),
             Err(error) => refuse(&request, storage_code(&error)),

@@ -20,12 +20,16 @@ use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, TopicN
 use kafka_protocol::protocol::StrBytes;
 
 use super::error::{message, meta_code, storage_code};
+use super::throttle;
 use super::topics::id_to_wire;
 use super::{Api, Cx, Reply};
 use crate::config::dynamic;
-use crate::kernel::meta::command::{self, CreatedTopic, Defaults, NewTopic};
+use crate::kernel::meta::command::{self, CreatedTopic, Defaults, NewTopic, TopicRef};
 use crate::kernel::meta::{self, Command, Outcome};
 use crate::kernel::types::Uuid;
+
+/// First version that knows THROTTLING_QUOTA_EXCEEDED (KIP-599).
+const STRICT_QUOTA_SINCE: i16 = 6;
 
 /// The API.
 pub struct CreateTopics;
@@ -44,11 +48,18 @@ impl Api for CreateTopics {
         let Some(topics) = topics else {
             return Reply::Now(refuse(&request, Code::UnknownServerError.code()));
         };
-        let command = Command::CreateTopics(command(&cx, topics, request.validate_only));
+        let mut command = Command::CreateTopics(command(&cx, topics, request.validate_only));
+        let throttled = throttle::changes(&cx, STRICT_QUOTA_SINCE, &mut command);
         Reply::Now(match cx.broker.control.execute(command).await {
             Ok(Outcome::CreateTopics(answers)) => {
-                let results = answers.into_iter().map(|(name, result)| shape(&cx, &name, result));
-                CreateTopicsResponse::default().with_topics(results.collect())
+                let refused = throttled.refused.iter().filter_map(TopicRef::name);
+                let refused =
+                    refused.map(|name| (Arc::clone(name), Err(meta::Error::QuotaExceeded)));
+                let answers = answers.into_iter().chain(refused);
+                let results = answers.map(|(name, result)| shape(&cx, &name, result));
+                CreateTopicsResponse::default()
+                    .with_throttle_time_ms(throttled.delay_ms)
+                    .with_topics(results.collect())
             }
             Ok(_) => unreachable!("the outcome has the command's variant"),
             Err(error) => refuse(&request, storage_code(&error)),

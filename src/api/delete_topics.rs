@@ -15,13 +15,16 @@ use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
 use kafka_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
-use super::error::meta_code;
-use super::error::{NONE, storage_code};
+use super::error::{NONE, message, meta_code, storage_code};
+use super::throttle;
 use super::topics::{id_from_wire, id_to_wire};
 use super::{Api, Cx, Reply};
 use crate::kernel::meta::command::{DeletedTopic, TopicRef};
-use crate::kernel::meta::{Command, Outcome};
+use crate::kernel::meta::{self, Command, Outcome};
 use crate::storage::error::StorageError;
+
+/// First version that knows THROTTLING_QUOTA_EXCEEDED (KIP-599).
+const STRICT_QUOTA_SINCE: i16 = 5;
 
 /// The API.
 pub struct DeleteTopics;
@@ -35,6 +38,7 @@ impl Api for DeleteTopics {
     async fn handle(cx: Cx, request: DeleteTopicsRequest) -> Reply<DeleteTopicsResponse> {
         let timeout_ms = request.timeout_ms;
         let (topics, mut results) = read(request);
+        let mut delay_ms = 0;
         if !cx.broker.config.topics.delete_enable {
             let code = match cx.version {
                 ..3 => Code::InvalidRequest,
@@ -45,26 +49,31 @@ impl Api for DeleteTopics {
             let code = Code::RequestTimedOut.code();
             results.extend(topics.iter().map(|topic| refused(topic, code)));
         } else {
-            match delete(&cx, topics.clone()).await {
-                Ok(answers) => results.extend(answers.into_iter().map(shape)),
+            let mut command = Command::DeleteTopics(topics.clone());
+            let throttled = throttle::changes(&cx, STRICT_QUOTA_SINCE, &mut command);
+            delay_ms = throttled.delay_ms;
+            match delete(&cx, command).await {
+                Ok(answers) => {
+                    results.extend(answers.into_iter().map(shape));
+                    results.extend(throttled.refused.iter().map(above_quota));
+                }
                 Err(error) => {
                     let code = storage_code(&error);
                     results.extend(topics.iter().map(|topic| refused(topic, code)));
                 }
             }
         }
-        Reply::Now(DeleteTopicsResponse::default().with_responses(results))
+        let response = DeleteTopicsResponse::default().with_throttle_time_ms(delay_ms);
+        Reply::Now(response.with_responses(results))
     }
 }
 
 /// Deletes topics, and then the offsets that groups committed for them. Detached, so that a
 /// connection that closes meanwhile does not leave the offsets behind.
-async fn delete(cx: &Cx, topics: Vec<TopicRef>) -> Result<Vec<DeletedTopic>, StorageError> {
+async fn delete(cx: &Cx, command: Command) -> Result<Vec<DeletedTopic>, StorageError> {
     let broker = Arc::clone(&cx.broker);
     let deleted = tokio::spawn(async move {
-        let Outcome::DeleteTopics(answers) =
-            broker.control.execute(Command::DeleteTopics(topics)).await?
-        else {
+        let Outcome::DeleteTopics(answers) = broker.control.execute(command).await? else {
             unreachable!("the outcome has the command's variant")
         };
         let gone = answers.iter().filter(|topic| topic.result.is_ok());
@@ -117,6 +126,11 @@ fn refused(topic: &TopicRef, code: i16) -> DeletableTopicResult {
         TopicRef::Name(name) => answer.with_name(Some(wire_name(name))),
         TopicRef::Id(id) => answer.with_name(None).with_topic_id(id_to_wire(*id)),
     }
+}
+
+fn above_quota(topic: &TopicRef) -> DeletableTopicResult {
+    let error = meta::Error::QuotaExceeded;
+    refused(topic, meta_code(&error)).with_error_message(Some(message(&error)))
 }
 
 fn shape(deleted: DeletedTopic) -> DeletableTopicResult {

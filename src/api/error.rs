@@ -169,6 +169,7 @@ pub fn meta_code(error: &meta::Error) -> i16 {
         meta::Error::InvalidConfig(_) => Code::InvalidConfig,
         meta::Error::InvalidRequest(_) => Code::InvalidRequest,
         meta::Error::PolicyViolation(_) => Code::PolicyViolation,
+        meta::Error::QuotaExceeded => Code::ThrottlingQuotaExceeded,
         meta::Error::ProducerIdsExhausted => Code::UnknownServerError,
     };
     code.code()

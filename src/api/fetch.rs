@@ -77,13 +77,15 @@ impl Limits {
     /// `None` for values that make no sense.
     fn of(cx: &Cx, request: &FetchRequest) -> Option<Limits> {
         let bytes_max = u64::try_from(request.max_bytes).ok()?;
+        let bytes_max = bytes_max.min(cx.broker.config.fetch.bytes_max as u64);
+        let bytes_max = bytes_max.min(cx.fetch_bytes_max());
         if !(0..=1).contains(&request.isolation_level) {
             return None;
         }
         let wait = u64::try_from(request.max_wait_ms).unwrap_or(0);
         Some(Limits {
-            bytes_max: bytes_max.min(cx.broker.config.fetch.bytes_max as u64),
-            bytes_min: u64::try_from(request.min_bytes).unwrap_or(0),
+            bytes_max,
+            bytes_min: u64::try_from(request.min_bytes).unwrap_or(0).min(bytes_max),
             deadline: (wait > 0).then(|| Instant::now() + Duration::from_millis(wait)),
             is_read_committed: request.isolation_level == 1,
         })
@@ -149,6 +151,8 @@ struct Plan {
     opened: Opened,
     partitions: Vec<Result<Arc<Partition>, i16>>,
     limits: Limits,
+    /// Set if a quota is to be asked before the answer leaves.
+    counted: Option<Cx>,
 }
 
 enum Attempt {
@@ -168,7 +172,8 @@ impl Plan {
             }
         };
         let partitions = opened.wanted.iter().map(find).collect();
-        Plan { broker: Arc::clone(&cx.broker), opened, partitions, limits }
+        let counted = cx.counted_fetch();
+        Plan { broker: Arc::clone(&cx.broker), opened, partitions, limits, counted }
     }
 
     /// Reads every partition once.
@@ -318,6 +323,15 @@ impl Plan {
 
     /// Remembers the answer in its session and shapes it.
     fn finish(&self, fetched: Vec<FetchedPartition>) -> FetchResponse {
+        let mut throttle_time_ms = 0;
+        if let Some(cx) = &self.counted {
+            let bytes = fetched.iter().map(FetchedPartition::wire_bytes).sum();
+            let (delay_ms, is_sent) = cx.throttle_fetch(bytes);
+            if !is_sent {
+                return self.throttled(delay_ms);
+            }
+            throttle_time_ms = delay_ms;
+        }
         let named = if self.opened.session_id == session::NO_SESSION {
             vec![true; fetched.len()]
         } else {
@@ -343,7 +357,19 @@ impl Plan {
                 topic.partitions.push(fetched);
             }
         }
-        FetchResponse { error_code: error::NONE, session_id: self.opened.session_id, topics }
+        let session_id = self.opened.session_id;
+        FetchResponse { throttle_time_ms, session_id, topics, ..FetchResponse::default() }
+    }
+
+    /// An answer above the quota is empty. It begins no session, since it says nothing about the
+    /// partitions that one would remember.
+    fn throttled(&self, throttle_time_ms: i32) -> FetchResponse {
+        let mut session_id = self.opened.session_id;
+        if !self.opened.incremental {
+            self.broker.fetch_sessions.lock().forget(session_id);
+            session_id = session::NO_SESSION;
+        }
+        FetchResponse { throttle_time_ms, session_id, ..FetchResponse::default() }
     }
 }
 

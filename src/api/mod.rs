@@ -5,6 +5,7 @@
 pub mod codes;
 pub mod error;
 pub mod groups;
+pub mod throttle;
 pub mod topics;
 
 use std::future::Future;
@@ -12,6 +13,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Message, Request};
@@ -33,6 +35,8 @@ pub struct Cx {
     pub connection: Arc<Connection>,
     /// Version of the request; for `read` and `shape` only.
     pub version: i16,
+    /// Bytes of the request with its header.
+    pub request_bytes: usize,
     /// The client's own name for itself, empty when it gave none.
     pub client_id: Arc<str>,
 }
@@ -47,6 +51,12 @@ pub struct Connection {
     pub local: SocketAddr,
     /// Position of the listener in the configuration.
     pub listener: usize,
+    /// Who the client is, as far as quotas are concerned.
+    pub user: Arc<str>,
+    /// Until when no request is read, 0 if ever: milliseconds since the Unix epoch.
+    pub muted_until: AtomicI64,
+    /// Nanoseconds of a core spent on this connection and not yet counted against a quota.
+    pub spent_nanos: AtomicU64,
     /// Batches staged by the requests that arrived together, appended in one write.
     pub drain: Drain,
 }
@@ -151,6 +161,7 @@ where
 {
     Box::pin(async move {
         let version = cx.version;
+        let counted = cx.counted_request();
         let mut body = body;
         let request = match A::Request::decode(&mut body, version) {
             Ok(request) => request,
@@ -160,12 +171,12 @@ where
             }
         };
         match A::handle(cx, request).await {
-            Reply::Now(response) => match encode::<A>(correlation_id, version, response) {
+            Reply::Now(response) => match encode::<A>(correlation_id, version, response, counted) {
                 Some(frame) => Outcome::Now(frame),
                 None => Outcome::Close,
             },
             Reply::Later(response) => Outcome::Later(Box::pin(async move {
-                encode::<A>(correlation_id, version, response.await?)
+                encode::<A>(correlation_id, version, response.await?, counted)
             })),
             Reply::Unanswered(accepted) => Outcome::Unanswered(accepted),
             Reply::Close => Outcome::Close,
@@ -173,7 +184,12 @@ where
     })
 }
 
-fn encode<A: Api>(correlation_id: i32, version: i16, response: A::Response) -> Option<Frame> {
+fn encode<A: Api>(
+    correlation_id: i32,
+    version: i16,
+    response: A::Response,
+    counted: Option<Cx>,
+) -> Option<Frame> {
     // The answer to ApiVersions has header version 0 always, so that any client can read it.
     let is_api_versions = <A::Request as Request>::KEY == API_VERSIONS_KEY;
     let flexible = !is_api_versions && A::Request::header_version(version) >= 2;
@@ -186,6 +202,9 @@ fn encode<A: Api>(correlation_id: i32, version: i16, response: A::Response) -> O
     if let Err(error) = response.respond(version, &mut frame) {
         tracing::error!(api = A::NAME, version, %error, "answer cannot be encoded");
         return None;
+    }
+    if let Some(cx) = counted {
+        cx.throttle_request(<A::Request as Request>::KEY, &mut frame);
     }
     frame.finish();
     Some(frame)
@@ -232,6 +251,8 @@ apis! {
     create_partitions::CreatePartitions,
     delete_groups::DeleteGroups,
     offset_delete::OffsetDelete,
+    describe_client_quotas::DescribeClientQuotas,
+    alter_client_quotas::AlterClientQuotas,
     describe_cluster::DescribeCluster,
     describe_producers::DescribeProducers,
     describe_topic_partitions::DescribeTopicPartitions,

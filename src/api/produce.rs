@@ -55,6 +55,7 @@ impl Api for Produce {
     async fn handle(cx: Cx, request: ProduceRequest) -> Reply<ProduceResponse> {
         let acks = request.acks;
         let version = cx.version;
+        let delay_ms = cx.throttle_produce();
         let mut topics = Vec::with_capacity(request.topic_data.len());
         let transaction = Transaction::of(&request, version);
         let mut seen = Seen::of(&request);
@@ -65,7 +66,7 @@ impl Api for Produce {
             return reply_without_acks(topics);
         }
         Reply::Later(Box::pin(async move {
-            let mut response = ProduceResponse::default();
+            let mut response = ProduceResponse::default().with_throttle_time_ms(delay_ms);
             for topic in topics {
                 response.responses.push(topic.answer(acks, version).await);
             }

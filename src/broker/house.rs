@@ -84,6 +84,7 @@ impl House {
             producer_ids: ProducerIds::new(control.clone(), config.node_id),
             cluster_id: data_dir.cluster_id.clone(),
             clock,
+            quotas: Arc::clone(control.quotas()),
             control,
             partitions,
             metrics,

@@ -46,6 +46,8 @@ pub struct NodeConfig {
     pub producers: Producers,
     /// Metrics and health.
     pub admin: Admin,
+    /// Quotas.
+    pub quotas: Quotas,
     /// Everything that was set, by key: the defaults of topics, and what DescribeConfigs shows as
     /// set.
     pub broker_defaults: BrokerDefaults,
@@ -202,6 +204,21 @@ pub struct Admin {
     pub series_max: usize,
 }
 
+/// How quotas are measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quotas {
+    /// Samples of a rate (`quota.window.num`), at least 1.
+    pub samples: u32,
+    /// Milliseconds of a sample (`quota.window.size.seconds`), at least 1000.
+    pub sample_ms: i64,
+    /// Samples of a bucket of partitions (`controller.quota.window.num`), at least 1.
+    pub controller_samples: u32,
+    /// Milliseconds of such a sample (`controller.quota.window.size.seconds`), at least 1000.
+    pub controller_sample_ms: i64,
+    /// New connections per second (`max.connection.creation.rate`).
+    pub connections_per_second: u32,
+}
+
 impl NodeConfig {
     /// Reads, checks and resolves all sources.
     ///
@@ -238,6 +255,7 @@ impl NodeConfig {
             offsets: offsets(&settings),
             producers: producers(&settings),
             admin: admin(&settings)?,
+            quotas: quotas(&settings),
             broker_defaults: BrokerDefaults::new(settings.clone().into_made()),
             warnings,
         };
@@ -439,6 +457,17 @@ fn admin(settings: &Settings) -> Result<Admin, Error> {
         is_set: settings.set_text(key).is_some(),
         series_max: settings.bytes("metrics.series.max"),
     })
+}
+
+fn quotas(settings: &Settings) -> Quotas {
+    let seconds = |key: &str| settings.number(key).saturating_mul(1000);
+    Quotas {
+        samples: settings.count("quota.window.num"),
+        sample_ms: seconds("quota.window.size.seconds"),
+        controller_samples: settings.count("controller.quota.window.num"),
+        controller_sample_ms: seconds("controller.quota.window.size.seconds"),
+        connections_per_second: settings.count("max.connection.creation.rate"),
+    }
 }
 
 /// A number that its key's range keeps within 32 bits.

@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use crate::clock::Clock;
 use crate::config::NodeConfig;
 use crate::config::dynamic::{self, BrokerDefaults, TopicConfig};
+use crate::coordinator::quotas::Quotas;
 use crate::kernel::meta::image::Configs;
 use crate::kernel::meta::{self, Command, Image, Outcome, Record, Resource, ResourceKind};
 use crate::kernel::types::TopicIdPartition;
@@ -32,6 +33,7 @@ struct Shared {
     /// Bytes of metadata log behind the newest snapshot that make another one worth writing.
     snapshot_after_bytes: u64,
     partitions: Arc<Partitions>,
+    quotas: Arc<Quotas>,
     image: RwLock<Arc<Image>>,
     log: Mutex<MetadataLog>,
 }
@@ -47,9 +49,12 @@ impl Control {
     ) -> Control {
         let defaults = config.broker_defaults.clone();
         let snapshot_after_bytes = config.topics.snapshot_after_bytes;
+        let quotas = Arc::new(Quotas::new(clock.clone(), &config.quotas));
+        quotas.update(image.quotas());
         let image = RwLock::new(Arc::new(image));
         let log = Mutex::new(log);
-        let shared = Shared { clock, defaults, snapshot_after_bytes, partitions, image, log };
+        let shared =
+            Shared { clock, defaults, snapshot_after_bytes, partitions, quotas, image, log };
         Control { shared: Arc::new(shared) }
     }
 
@@ -61,6 +66,17 @@ impl Control {
     /// Defaults of topic configurations on this broker.
     pub fn defaults(&self) -> &BrokerDefaults {
         &self.shared.defaults
+    }
+
+    /// The client quotas, which follow the metadata.
+    pub fn quotas(&self) -> &Arc<Quotas> {
+        &self.shared.quotas
+    }
+
+    /// What a command would do now.
+    pub fn judge(&self, command: &Command) -> Outcome {
+        let check = |kind, configs: &Configs| validate(&self.shared.defaults, kind, configs);
+        meta::decide(&self.image(), command, &check).outcome
     }
 
     /// Carries out a command. The answer is durable. A caller that goes away does not undo it.
@@ -106,6 +122,9 @@ impl Shared {
         self.create_partitions(&after, &decision.records);
         self.raise_epochs(&after, &decision.records);
         *self.image.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&after);
+        if !Arc::ptr_eq(before.quotas(), after.quotas()) {
+            self.quotas.update(after.quotas());
+        }
         self.remove_topics(&decision.records);
         if log.is_snapshot_due(self.snapshot_after_bytes) {
             let rocks = Arc::clone(self.partitions.rocks());

@@ -5,3 +5,4 @@ pub mod control;
 pub mod fetch;
 pub mod groups;
 pub mod ids;
+pub mod quotas;

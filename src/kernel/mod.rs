@@ -6,6 +6,7 @@ pub mod batch;
 pub mod group;
 pub mod log;
 pub mod meta;
+pub mod quota;
 pub mod recompress;
 pub mod records;
 pub mod session;

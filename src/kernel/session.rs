@@ -185,6 +185,11 @@ impl Sessions {
         Ok(Opened { session_id: request.id, incremental: true, wanted })
     }
 
+    /// Forgets a session, if there is one of this ID.
+    pub fn forget(&mut self, id: i32) {
+        self.sessions.remove(&id);
+    }
+
     fn create(&mut self, now: TimestampMs, id: i32, by_id: bool, wanted: &[Wanted]) -> i32 {
         let total: usize = self.sessions.values().map(|session| session.partitions.len()).sum();
         let too_many =

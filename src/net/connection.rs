@@ -5,8 +5,9 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -152,7 +153,8 @@ impl Serving {
         let mut stopping = self.net.stopping.clone();
         let mut timer: Pin<Box<Sleep>> = Box::pin(tokio::time::sleep(self.timing.idle));
         loop {
-            self.run_arrived().await;
+            let counted = self.counted();
+            metered(counted.as_deref(), self.run_arrived()).await;
             self.collect().await;
             let written = self.output.write(&self.stream)?;
             if written > 0 {
@@ -164,7 +166,9 @@ impl Serving {
                 tokio::task::yield_now().await;
                 continue;
             }
-            if self.end_of_input && self.pending.is_empty() && self.output.is_empty() {
+            let muted_ms = self.muted_ms();
+            let goes_on = muted_ms > 0 && !self.timing.leaving && self.has_whole_frame();
+            if self.end_of_input && self.pending.is_empty() && self.output.is_empty() && !goes_on {
                 return Ok(());
             }
             if self.timing.follow(&self.reserved, self.input.len()) {
@@ -184,7 +188,8 @@ impl Serving {
                 }
                 () = self.net.reserve(&mut self.reserved, bytes), if waits_for_budget => {}
                 ready = stream.writable(), if !self.output.is_empty() => ready?,
-                resolved = resolve(front), if waits_for_answer => {
+                () = pause(muted_ms), if muted_ms > 0 => {}
+                resolved = metered(counted.as_deref(), resolve(front)), if waits_for_answer => {
                     self.pending.pop_front();
                     self.accept(resolved);
                     self.meter.settle(self.output.size());
@@ -221,11 +226,27 @@ impl Serving {
     }
 
     fn may_run(&self) -> bool {
-        self.pending.len() < UNANSWERED_MAX && self.output.size() + self.held < OUTPUT_BYTES_MAX
+        self.pending.len() < UNANSWERED_MAX
+            && self.output.size() + self.held < OUTPUT_BYTES_MAX
+            && self.muted_ms() == 0
+    }
+
+    /// For how long no request is taken, because the client is above a quota.
+    fn muted_ms(&self) -> u64 {
+        self.facts.muted_ms(|| self.broker.clock.now())
+    }
+
+    /// The place where the time spent here is counted, if it is.
+    fn counted(&self) -> Option<Arc<api::Connection>> {
+        self.broker.quotas.counts_time().then(|| Arc::clone(&self.facts))
     }
 
     fn has_runnable_frame(&self) -> bool {
-        self.may_run() && matches!(self.frame_length(), Ok(Some(_)))
+        self.may_run() && self.has_whole_frame()
+    }
+
+    fn has_whole_frame(&self) -> bool {
+        matches!(self.frame_length(), Ok(Some(_)))
     }
 
     /// Length of the frame at the beginning of the input, if all of it has arrived.
@@ -405,6 +426,24 @@ impl Serving {
             }
         }
     }
+}
+
+/// Runs something to its end, and counts how long it kept a core busy.
+async fn metered<T>(counted: Option<&api::Connection>, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    let Some(connection) = counted else { return work.await };
+    poll_fn(|context| {
+        let started = Instant::now();
+        let polled = work.as_mut().poll(context);
+        let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        connection.spent_nanos.fetch_add(nanos, Ordering::Relaxed);
+        polled
+    })
+    .await
+}
+
+async fn pause(time_ms: u64) {
+    tokio::time::sleep(Duration::from_millis(time_ms)).await;
 }
 
 enum Resolved {

@@ -15,6 +15,7 @@ pub struct Admitted {
     correlation_id: i32,
     version: i16,
     client_id: Arc<str>,
+    bytes: usize,
     body: Bytes,
 }
 
@@ -60,9 +61,9 @@ pub fn admit(frame: Bytes, limits: &guard::Limits, client: &mut ClientName) -> D
         return refuse(&format_args!("{} version {version}: {error}", entry.name));
     }
     let client_id = client.get(header.client_id.unwrap_or(""));
-    let (correlation_id, length) = (header.correlation_id, header.len);
+    let (correlation_id, length, bytes) = (header.correlation_id, header.len, frame.len());
     let body = frame.slice(length..);
-    Dispatched::Run(Admitted { entry, correlation_id, version, client_id, body })
+    Dispatched::Run(Admitted { entry, correlation_id, version, client_id, bytes, body })
 }
 
 fn refuse(reason: &dyn std::fmt::Display) -> Dispatched {
@@ -87,6 +88,7 @@ impl Admitted {
             broker: Arc::clone(broker),
             connection: Arc::clone(connection),
             version: self.version,
+            request_bytes: self.bytes,
             client_id: self.client_id,
         };
         (self.entry.run)(cx, self.correlation_id, self.body).await

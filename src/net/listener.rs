@@ -3,7 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,6 +19,10 @@ use crate::storage::append::Drain;
 
 /// How long running requests may take to finish when the broker stops.
 const STOP_GRACE: Duration = Duration::from_secs(2);
+/// Time between two warnings of refused connections.
+const REFUSALS_INTERVAL: Duration = Duration::from_secs(10);
+/// The user of a connection without authentication.
+const ANONYMOUS: &str = "ANONYMOUS";
 
 /// Binds an address. Port 0 picks a free one.
 pub fn bind(address: SocketAddr, network: &Network) -> io::Result<TcpListener> {
@@ -36,9 +41,11 @@ pub fn bind(address: SocketAddr, network: &Network) -> io::Result<TcpListener> {
 
 /// Accepts connections until the broker stops, then lets the open ones finish.
 pub async fn run(listener: TcpListener, index: usize, net: Arc<Net>, broker: Arc<Broker>) {
-    let mut connections = JoinSet::new();
     let mut stopping = net.stopping.clone();
     let congestion = switch_congestion(&listener, &net.limits.congestion_control);
+    let connections = JoinSet::new();
+    let refusals = Refusals::default();
+    let mut door = Door { index, congestion, net, broker, connections, refusals };
     loop {
         tokio::select! {
             // Cancel-safe: a change is seen again by the next call.
@@ -46,8 +53,12 @@ pub async fn run(listener: TcpListener, index: usize, net: Arc<Net>, broker: Arc
             // Cancel-safe: a connection that is not taken stays in the backlog.
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    let congestion = congestion.as_deref();
-                    admit(&mut connections, stream, peer, index, congestion, (&net, &broker));
+                    door.admit(stream, peer);
+                    let pause = Duration::from_millis(door.broker.quotas.pause_ms());
+                    if !pause.is_zero() {
+                        // What comes meanwhile waits in the backlog.
+                        let _ = tokio::time::timeout(pause, stopped(&mut stopping)).await;
+                    }
                 }
                 Err(error) => {
                     // Out of descriptors, mostly: pausing beats spinning.
@@ -56,10 +67,11 @@ pub async fn run(listener: TcpListener, index: usize, net: Arc<Net>, broker: Arc
                 }
             },
             // Cancel-safe: a task that is not taken stays in the set.
-            Some(_) = connections.join_next() => {}
+            Some(_) = door.connections.join_next() => {}
         }
     }
     drop(listener);
+    let mut connections = door.connections;
     let finish = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(STOP_GRACE, finish).await.is_err() {
         tracing::debug!("connections are closed before their requests have finished");
@@ -67,37 +79,78 @@ pub async fn run(listener: TcpListener, index: usize, net: Arc<Net>, broker: Arc
     }
 }
 
-fn admit(
-    connections: &mut JoinSet<()>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    listener: usize,
-    congestion: Option<&[u8]>,
-    (net, broker): (&Arc<Net>, &Arc<Broker>),
-) {
-    let admission = match net.admit(peer.ip()) {
-        Ok(admission) => admission,
-        Err(reason) => {
-            tracing::warn!(%peer, reason, "connection refused");
-            broker.metrics.listeners[listener].refuse();
+/// What a listener needs to let connections in.
+struct Door {
+    index: usize,
+    /// Congestion control of connections from elsewhere.
+    congestion: Option<Vec<u8>>,
+    net: Arc<Net>,
+    broker: Arc<Broker>,
+    connections: JoinSet<()>,
+    refusals: Refusals,
+}
+
+impl Door {
+    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
+        let admission = match self.net.admit(peer.ip()) {
+            Ok(admission) => admission,
+            Err(reason) => return self.refuse(peer, reason),
+        };
+        if let Some(delay_ms) = self.broker.quotas.arrive(peer.ip()) {
+            // A client that is closed at once comes back at once (KIP-612).
+            self.refuse(peer, "connection_creation_rate is exceeded");
+            let mut stopping = self.net.stopping.clone();
+            self.connections.spawn(async move {
+                let _kept = (admission, stream);
+                let delay = Duration::from_millis(delay_ms);
+                let _ = tokio::time::timeout(delay, stopped(&mut stopping)).await;
+            });
             return;
         }
-    };
-    let Ok(local) = stream.local_addr() else { return };
-    prepare(&stream, peer, net, congestion);
-    let facts = Arc::new(api::Connection {
-        id: admission.id,
-        peer,
-        local,
-        listener,
-        drain: Drain::default(),
-    });
-    let open = Open::count(&broker.metrics, listener);
-    let (net, broker) = (Arc::clone(net), Arc::clone(broker));
-    connections.spawn(async move {
-        let _counted = (admission, open);
-        connection::serve(stream, facts, net, broker).await;
-    });
+        let Ok(local) = stream.local_addr() else { return };
+        prepare(&stream, peer, &self.net, self.congestion.as_deref());
+        let facts = Arc::new(api::Connection {
+            id: admission.id,
+            peer,
+            local,
+            listener: self.index,
+            user: Arc::from(ANONYMOUS),
+            muted_until: AtomicI64::new(0),
+            spent_nanos: AtomicU64::new(0),
+            drain: Drain::default(),
+        });
+        let open = Open::count(&self.broker.metrics, self.index);
+        let (net, broker) = (Arc::clone(&self.net), Arc::clone(&self.broker));
+        self.connections.spawn(async move {
+            let _counted = (admission, open);
+            connection::serve(stream, facts, net, broker).await;
+        });
+    }
+
+    fn refuse(&mut self, peer: SocketAddr, reason: &'static str) {
+        self.broker.metrics.listeners[self.index].refuse();
+        self.refusals.tell(peer, reason);
+    }
+}
+
+/// Warns of refused connections, now and then: their number is in the hands of the clients.
+#[derive(Default)]
+struct Refusals {
+    told: Option<Instant>,
+    untold: u64,
+}
+
+impl Refusals {
+    fn tell(&mut self, peer: SocketAddr, reason: &'static str) {
+        let now = Instant::now();
+        if self.told.is_some_and(|told| now.duration_since(told) < REFUSALS_INTERVAL) {
+            self.untold += 1;
+            tracing::debug!(%peer, reason, "connection refused");
+            return;
+        }
+        tracing::warn!(%peer, reason, others_before = self.untold, "connection refused");
+        *self = Refusals { told: Some(now), untold: 0 };
+    }
 }
 
 fn prepare(stream: &TcpStream, peer: SocketAddr, net: &Net, congestion: Option<&[u8]>) {

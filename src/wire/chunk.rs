@@ -60,6 +60,8 @@ pub struct Frame {
     size: usize,
     /// Errors in it, for the metrics; boxed because there mostly are none.
     pub errors: Option<Box<Errors>>,
+    /// Where the body begins in the first piece.
+    body: usize,
 }
 
 impl Frame {
@@ -72,12 +74,19 @@ impl Frame {
         if flexible {
             tail.put_u8(0);
         }
-        Frame { chunks: Vec::new(), tail, size: 0, errors: None }
+        let body = tail.len();
+        Frame { chunks: Vec::new(), tail, size: 0, errors: None, body }
     }
 
     /// Where encoders write.
     pub fn tail(&mut self) -> &mut BytesMut {
         &mut self.tail
+    }
+
+    /// Everything behind the header that was written in one piece so far, for corrections.
+    pub fn body_mut(&mut self) -> &mut [u8] {
+        let start = if self.chunks.is_empty() { self.body } else { 0 };
+        &mut self.tail[start..]
     }
 
     /// Appends a range of a file.

@@ -9,6 +9,8 @@ use super::chunk::Frame;
 use crate::kernel::types::{Offset, Uuid};
 use crate::storage::reader::Slice;
 
+/// Bytes of a partition without records and diverging epoch, in the newest version.
+const PARTITION_BYTES: u64 = 4 + 2 + 3 * 8 + 1 + 4 + 1 + 1;
 /// First version with a top-level error and sessions.
 const SESSIONS: i16 = 7;
 /// First flexible version.
@@ -19,6 +21,8 @@ const TOPIC_IDS: i16 = 13;
 /// The answer to a Fetch request.
 #[derive(Debug, Default)]
 pub struct FetchResponse {
+    /// Milliseconds for which the client's requests are not read.
+    pub throttle_time_ms: i32,
     /// Kafka's error code for the request as a whole.
     pub error_code: i16,
     /// Fetch session, 0 for none.
@@ -74,6 +78,11 @@ impl FetchedPartition {
         }
     }
 
+    /// Bytes that the answer takes on the wire, but for its topic.
+    pub fn wire_bytes(&self) -> u64 {
+        self.record_bytes() + PARTITION_BYTES
+    }
+
     /// Bytes of records.
     pub fn record_bytes(&self) -> u64 {
         self.records.as_ref().map_or(0, |slice| slice.length)
@@ -84,7 +93,7 @@ impl FetchedPartition {
 pub fn encode(response: FetchResponse, version: i16, frame: &mut Frame) {
     let flexible = version >= FLEXIBLE;
     let out = frame.tail();
-    out.put_i32(0);
+    out.put_i32(response.throttle_time_ms);
     if version >= SESSIONS {
         out.put_i16(response.error_code);
         out.put_i32(response.session_id);

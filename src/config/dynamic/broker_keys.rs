@@ -25,6 +25,7 @@ pub(super) const PARTS: &[(&str, &[Key])] = &[
     ("Fetch", FETCH),
     ("Consumer groups and offsets", GROUPS),
     ("Producers", PRODUCERS),
+    ("Quotas", QUOTAS),
     ("Metrics and health", ADMIN),
 ];
 
@@ -338,6 +339,39 @@ const GROUPS: &[Key] = &[
         Min(1),
         "Bytes at which __consumer_offsets begins a new segment.",
     ),
+];
+
+const QUOTAS: &[Key] = &[
+    broker(
+        "quota.window.num",
+        Int,
+        Some("11"),
+        Min(1),
+        "Samples over which the rates of clients and of new connections are taken.",
+    ),
+    broker("quota.window.size.seconds", Int, Some("1"), Min(1), "Seconds of such a sample."),
+    broker(
+        "controller.quota.window.num",
+        Int,
+        Some("11"),
+        Min(1),
+        "Samples for which a client may save up partitions to create and delete.",
+    ),
+    broker(
+        "controller.quota.window.size.seconds",
+        Int,
+        Some("1"),
+        Min(1),
+        "Seconds of such a sample.",
+    ),
+    broker(
+        "max.connection.creation.rate",
+        Int,
+        Some("2147483647"),
+        Min(0),
+        "New connections per second; above it accepting pauses.",
+    )
+    .dynamic(),
 ];
 
 const PRODUCERS: &[Key] = &[

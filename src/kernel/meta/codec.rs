@@ -62,6 +62,10 @@ impl<'a> Reader<'a> {
         self.fixed().map(i64::from_be_bytes)
     }
 
+    pub(super) fn u64(&mut self) -> Result<u64, Error> {
+        self.fixed().map(u64::from_be_bytes)
+    }
+
     pub(super) fn boolean(&mut self) -> Result<bool, Error> {
         self.i8().map(|value| value != 0)
     }
@@ -195,6 +199,10 @@ impl Writer {
 
     pub(super) fn i64(&mut self, value: i64) {
         self.buffer.put_i64(value);
+    }
+
+    pub(super) fn u64(&mut self, value: u64) {
+        self.buffer.put_u64(value);
     }
 
     pub(super) fn boolean(&mut self, value: bool) {

@@ -11,7 +11,8 @@ use super::image::{Image, Resource, ResourceKind};
 use super::record::{
     NO_LEADER, PartitionChangeRecord, ProducerIdsRecord, Record, RegisterBrokerRecord,
 };
-use super::{configs, topics};
+use super::{configs, quotas, topics};
+use crate::kernel::quota::change::Alteration;
 use crate::kernel::types::{LeaderEpoch, NodeId, TopicIdPartition, Uuid};
 
 /// Producer IDs in a block, as in Kafka.
@@ -56,6 +57,9 @@ pub enum Error {
     /// The request exceeds a limit.
     #[error("{0}")]
     PolicyViolation(String),
+    /// The client changes partitions faster than it may (KIP-599).
+    #[error("The throttling quota has been exceeded.")]
+    QuotaExceeded,
     /// All producer IDs have been handed out.
     #[error("All producer IDs have been allocated.")]
     ProducerIdsExhausted,
@@ -79,6 +83,8 @@ pub enum Command {
     },
     /// Sets and deletes dynamic configurations, all or none of each resource's.
     SetConfigs(SetConfigs),
+    /// Sets and removes client quotas, all or none of each entity's.
+    AlterQuotas(AlterQuotas),
     /// Registers a broker; the epoch given is replaced by the offset of the record.
     RegisterBroker(RegisterBrokerRecord),
     /// Raises the leader epochs of partitions whose leader stays.
@@ -182,6 +188,15 @@ pub struct SetConfigs {
     pub validate_only: bool,
 }
 
+/// Arguments of [`Command::AlterQuotas`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlterQuotas {
+    /// Changes of each entity.
+    pub alterations: Vec<Alteration>,
+    /// Whether to answer only, without changing.
+    pub validate_only: bool,
+}
+
 /// What a command does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
@@ -204,6 +219,8 @@ pub enum Outcome {
     AllocateProducerIds(Result<ProducerIdBlock, Error>),
     /// One answer for each distinct resource, in the order of the request.
     SetConfigs(Vec<(Resource, Result<(), Error>)>),
+    /// One answer for each entity, in the order of the request.
+    AlterQuotas(Vec<Result<(), Error>>),
     /// Epoch of the registration.
     RegisterBroker(i64),
     /// The new leader epoch of each partition, in the order of the request.
@@ -266,6 +283,9 @@ pub fn decide(image: &Image, command: &Command, validate_config: &ValidateConfig
         ),
         Command::SetConfigs(request) => {
             Outcome::SetConfigs(configs::set(image, request, validate_config, &mut records))
+        }
+        Command::AlterQuotas(request) => {
+            Outcome::AlterQuotas(quotas::alter(image.quotas(), request, &mut records))
         }
         Command::RegisterBroker(broker) => {
             // Kafka's broker epoch is the offset of the registration.

@@ -13,6 +13,7 @@ use super::record::{
     PartitionRecord, ProducerIdsRecord, Record, RegisterBrokerRecord, TopicRecord,
 };
 use super::sorted::SortedMap;
+use crate::kernel::quota::entity::Quotas;
 use crate::kernel::types::{LeaderEpoch, NodeId, Offset, PartitionIndex, TopicIdPartition, Uuid};
 
 /// Feature that tells the format of the metadata itself; snapshots begin with it.
@@ -44,6 +45,9 @@ pub enum Mismatch {
     /// The record configures a type of resource that has no configurations.
     #[error("metadata record configures the unknown resource type {0}")]
     UnknownResourceType(i8),
+    /// The record sets a quota of a type or key that this broker does not know.
+    #[error("metadata record sets the unknown client quota '{0}'")]
+    UnknownQuota(Arc<str>),
     /// A transaction's begin inside another, or an end outside.
     #[error("metadata record begins or ends a transaction out of order")]
     Transaction,
@@ -182,6 +186,7 @@ pub struct Image {
     configs: SortedMap<Resource, Arc<Configs>>,
     brokers: BTreeMap<NodeId, Arc<RegisterBrokerRecord>>,
     features: BTreeMap<Arc<str>, i16>,
+    quotas: Arc<Quotas>,
     next_producer_id: i64,
     partition_count: usize,
     /// Records nobody here acts on, in their order, for the next snapshot.
@@ -199,6 +204,7 @@ impl Default for Image {
             configs: SortedMap::default(),
             brokers: BTreeMap::new(),
             features: BTreeMap::new(),
+            quotas: Arc::default(),
             next_producer_id: 0,
             partition_count: 0,
             unknown: Arc::default(),
@@ -284,6 +290,11 @@ impl Image {
         self.features.iter().map(|(name, level)| (name, *level))
     }
 
+    /// All client quotas.
+    pub fn quotas(&self) -> &Arc<Quotas> {
+        &self.quotas
+    }
+
     /// The producer ID the next block begins with.
     pub fn next_producer_id(&self) -> i64 {
         self.next_producer_id
@@ -344,6 +355,9 @@ impl Image {
             Record::FeatureLevel { name, level } => {
                 self.features.insert(name.clone(), *level);
                 Ok(())
+            }
+            Record::ClientQuota(record) => {
+                super::quotas::apply(Arc::make_mut(&mut self.quotas), record)
             }
             Record::ProducerIds(record) => {
                 self.next_producer_id = record.next_producer_id;
@@ -492,8 +506,8 @@ impl Partition {
 /// Writing snapshots.
 impl Image {
     /// Records that lead from an empty image to this one, in the order Kafka's snapshots have:
-    /// features with `metadata.version` first, brokers, topics, configurations, producer IDs, and
-    /// last the records nobody here acts on. The revision is the snapshot's name, not a record.
+    /// features with `metadata.version` first, brokers, topics, configurations, quotas, producer
+    /// IDs, and last the records nobody here acts on. The revision is the snapshot's name, not a record.
     ///
     /// # Panics
     /// Within a transaction, of which the snapshot would keep one half and lose the other.
@@ -528,6 +542,7 @@ impl Image {
                 })
             }));
         }
+        records.extend(super::quotas::records(&self.quotas));
         if self.next_producer_id > 0 {
             records.push(Record::ProducerIds(ProducerIdsRecord {
                 broker_id: -1,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Partition;
 use super::codec::{Reader, TaggedFields, Writer};
 use super::record::{
-    BrokerRegistrationChangeRecord, ConfigRecord, Endpoint, Error, FeatureRange,
+    BrokerRegistrationChangeRecord, ClientQuotaRecord, ConfigRecord, Endpoint, Error, FeatureRange,
     PartitionChangeRecord, PartitionRecord, ProducerIdsRecord, Record, RegisterBrokerRecord,
     TopicRecord,
 };
@@ -17,6 +17,9 @@ const LEADER_UNCHANGED: NodeId = -2;
 
 /// Fewest bytes of an endpoint: two empty strings, two 16-bit integers, no tagged fields.
 const ENDPOINT_SIZE_MIN: usize = 7;
+
+/// Fewest bytes of a quota's entity: an empty string, a null one, no tagged fields.
+const ENTITY_SIZE_MIN: usize = 3;
 
 /// Fewest bytes of a feature: an empty string, two 16-bit integers, no tagged fields.
 const FEATURE_SIZE_MIN: usize = 6;
@@ -46,6 +49,16 @@ pub(super) fn write(record: &Record, writer: &mut Writer) {
         Record::FeatureLevel { name, level } => {
             writer.string(name);
             writer.i16(*level);
+        }
+        Record::ClientQuota(record) => {
+            writer.array(&record.entity, |writer, (kind, name)| {
+                writer.string(kind);
+                writer.nullable_string(name.as_deref());
+                writer.tagged_fields(TaggedFields::default());
+            });
+            writer.string(&record.key);
+            writer.u64(record.value_bits.unwrap_or(0));
+            writer.boolean(record.value_bits.is_none());
         }
         Record::ProducerIds(record) => {
             writer.i32(record.broker_id);
@@ -323,6 +336,18 @@ pub(super) fn feature_level(reader: &mut Reader<'_>) -> Result<Record, Error> {
     let record = Record::FeatureLevel { name: reader.string()?, level: reader.i16()? };
     reader.no_tagged_fields()?;
     Ok(record)
+}
+
+pub(super) fn client_quota(reader: &mut Reader<'_>) -> Result<Record, Error> {
+    let entity = reader.array(ENTITY_SIZE_MIN, |reader| {
+        let entity = (reader.string()?, reader.nullable_string()?);
+        reader.no_tagged_fields()?;
+        Ok(entity)
+    })?;
+    let (key, value_bits) = (reader.string()?, reader.u64()?);
+    let value_bits = (!reader.boolean()?).then_some(value_bits);
+    reader.no_tagged_fields()?;
+    Ok(Record::ClientQuota(ClientQuotaRecord { entity, key, value_bits }))
 }
 
 pub(super) fn producer_ids(reader: &mut Reader<'_>) -> Result<Record, Error> {

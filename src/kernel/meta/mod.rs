@@ -11,6 +11,7 @@ mod configs;
 pub mod image;
 mod message;
 pub mod placement;
+mod quotas;
 pub mod record;
 pub mod sorted;
 pub mod topics;

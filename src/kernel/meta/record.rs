@@ -106,6 +106,17 @@ pub struct ConfigRecord {
     pub value: Option<Arc<str>>,
 }
 
+/// Sets or removes one client quota.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientQuotaRecord {
+    /// Type and name of what the quota is for, a name of `None` for the default.
+    pub entity: Vec<(Arc<str>, Option<Arc<str>>)>,
+    /// Quota key.
+    pub key: Arc<str>,
+    /// Bits of the value, `None` to remove it.
+    pub value_bits: Option<u64>,
+}
+
 /// Hands a block of producer IDs to a broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProducerIdsRecord {
@@ -215,6 +226,8 @@ pub enum Record {
         /// Level.
         level: i16,
     },
+    /// Sets or removes a client quota.
+    ClientQuota(ClientQuotaRecord),
     /// Hands out producer IDs.
     ProducerIds(ProducerIdsRecord),
     /// Changes a broker's registration.
@@ -253,6 +266,7 @@ mod key {
     pub(super) const PARTITION_CHANGE: u32 = 5;
     pub(super) const REMOVE_TOPIC: u32 = 9;
     pub(super) const FEATURE_LEVEL: u32 = 12;
+    pub(super) const CLIENT_QUOTA: u32 = 14;
     pub(super) const PRODUCER_IDS: u32 = 15;
     pub(super) const BROKER_REGISTRATION_CHANGE: u32 = 17;
     pub(super) const NO_OP: u32 = 20;
@@ -272,6 +286,7 @@ fn newest_version(api_key: u32) -> Option<u32> {
         | key::CONFIG
         | key::REMOVE_TOPIC
         | key::FEATURE_LEVEL
+        | key::CLIENT_QUOTA
         | key::PRODUCER_IDS
         | key::NO_OP
         | key::BEGIN_TRANSACTION
@@ -293,6 +308,7 @@ impl Record {
             Record::PartitionChange(_) => key::PARTITION_CHANGE,
             Record::RemoveTopic { .. } => key::REMOVE_TOPIC,
             Record::FeatureLevel { .. } => key::FEATURE_LEVEL,
+            Record::ClientQuota(_) => key::CLIENT_QUOTA,
             Record::ProducerIds(_) => key::PRODUCER_IDS,
             Record::BrokerRegistrationChange(_) => key::BROKER_REGISTRATION_CHANGE,
             Record::NoOp => key::NO_OP,
@@ -356,6 +372,7 @@ fn read(api_key: u32, version: u32, reader: &mut Reader<'_>) -> Result<Record, E
         key::PARTITION_CHANGE => message::partition_change(version, reader),
         key::REMOVE_TOPIC => message::remove_topic(reader),
         key::FEATURE_LEVEL => message::feature_level(reader),
+        key::CLIENT_QUOTA => message::client_quota(reader),
         key::PRODUCER_IDS => message::producer_ids(reader),
         key::BROKER_REGISTRATION_CHANGE => message::broker_registration_change(version, reader),
         key::NO_OP => reader.no_tagged_fields().map(|()| Record::NoOp),

@@ -173,10 +173,28 @@ fn brokers_configs_and_producer_ids_have_the_fields_kafka_gave_them() {
 }
 
 #[test]
+fn quotas_have_the_fields_kafka_gave_them() {
+    let bytes = fixtures();
+    let set = ClientQuotaRecord {
+        entity: vec![("user".into(), Some("u".into())), ("client-id".into(), None)],
+        key: "producer_byte_rate".into(),
+        value_bits: Some(1024.0_f64.to_bits()),
+    };
+    let decoded = Record::decode(&bytes["client_quota_user_default_client"]);
+    assert_eq!(decoded, Ok(Record::ClientQuota(set)));
+    let removed = ClientQuotaRecord {
+        entity: vec![("ip".into(), Some("10.0.0.1".into()))],
+        key: "connection_creation_rate".into(),
+        value_bits: None,
+    };
+    assert_eq!(Record::decode(&bytes["client_quota_removed"]), Ok(Record::ClientQuota(removed)));
+}
+
+#[test]
 fn unknown_types_are_kept_and_unknown_versions_refused() {
-    let bytes = &fixtures()["unknown_client_quota"];
+    let bytes = &fixtures()["unknown_register_controller"];
     let body = Bytes::copy_from_slice(&bytes[3..]);
-    let record = Record::Unknown { api_key: 14, version: 0, body };
+    let record = Record::Unknown { api_key: 27, version: 0, body };
     assert_eq!(Record::decode(bytes), Ok(record));
     assert_eq!(
         Record::decode(&[1, 2, 1, 0]),
