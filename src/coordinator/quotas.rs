@@ -206,3 +206,29 @@ fn bit(key: Key) -> u8 {
         Key::ConnectionCreationRate => 16,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{NodeConfig, Sources};
+
+    fn quotas(rate: u32) -> (Quotas, Arc<std::sync::atomic::AtomicI64>) {
+        let mut config = NodeConfig::load(&Sources::default()).unwrap().quotas;
+        config.connections_per_second = rate;
+        let now = Arc::new(1_000_000.into());
+        (Quotas::new(Clock::Manual(Arc::clone(&now)), &config), now)
+    }
+
+    #[test]
+    fn accepting_pauses_when_connections_come_too_fast() {
+        let (limited, now) = quotas(2);
+        let pauses: Vec<u64> = (0..22).map(|_| limited.pause_ms()).collect();
+        assert_eq!(pauses[..20], [0; 20]);
+        assert_eq!(pauses[20..], [500, 1000], "at most a sample's");
+        now.fetch_add(11_000, Ordering::Relaxed);
+        assert_eq!(limited.pause_ms(), 0);
+        assert_eq!(quotas(0).0.pause_ms(), 1000);
+        let (unlimited, _) = quotas(i32::MAX as u32);
+        assert!((0..1000).all(|_| unlimited.pause_ms() == 0));
+    }
+}
