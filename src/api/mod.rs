@@ -188,7 +188,7 @@ fn encode<A: Api>(
     correlation_id: i32,
     version: i16,
     response: A::Response,
-    counted: Option<Cx>,
+    counted: Option<Box<Cx>>,
 ) -> Option<Frame> {
     // The answer to ApiVersions has header version 0 always, so that any client can read it.
     let is_api_versions = <A::Request as Request>::KEY == API_VERSIONS_KEY;

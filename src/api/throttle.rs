@@ -96,8 +96,8 @@ impl Cx {
     }
 
     /// What is needed to count the time of this request, if that is to be done.
-    pub(super) fn counted_request(&self) -> Option<Cx> {
-        self.broker.quotas.is_set(Key::RequestPercentage).then(|| self.clone())
+    pub(super) fn counted_request(&self) -> Option<Box<Cx>> {
+        self.broker.quotas.is_set(Key::RequestPercentage).then(|| Box::new(self.clone()))
     }
 
     /// Counts the time this connection has taken, and tells the client if it was too much.
