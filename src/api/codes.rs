@@ -39,6 +39,7 @@ macro_rules! each {
 }
 
 rows! {
+    AlterClientQuotasResponse: |r, e| e.add_all(each!(r.entries));
     AlterReplicaLogDirsResponse: |r, e| e.add_all(each!(r.results, partitions));
     ApiVersionsResponse: |r, e| e.add(r.error_code);
     CreatePartitionsResponse: |r, e| e.add_all(each!(r.results));
@@ -46,6 +47,7 @@ rows! {
     DeleteGroupsResponse: |r, e| e.add_all(each!(r.results));
     DeleteRecordsResponse: |r, e| e.add_all(each!(r.topics, partitions));
     DeleteTopicsResponse: |r, e| e.add_all(each!(r.responses));
+    DescribeClientQuotasResponse: |r, e| e.add(r.error_code);
     DescribeClusterResponse: |r, e| e.add(r.error_code);
     DescribeConfigsResponse: |r, e| e.add_all(each!(r.results));
     DescribeGroupsResponse: |r, e| e.add_all(each!(r.groups));
