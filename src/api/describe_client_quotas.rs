@@ -45,7 +45,9 @@ impl Api for DescribeClientQuotas {
                 let image = cx.broker.control.image();
                 let found = image.quotas().iter().filter(|(entity, _)| filter.takes(entity));
                 let entries = found.map(|(entity, values)| shape(entity, values));
-                response.with_error_message(Some(StrBytes::new())).with_entries(Some(entries.collect()))
+                let entries = entries.collect();
+                // Kafka sends an empty text, not none.
+                response.with_error_message(Some(StrBytes::new())).with_entries(Some(entries))
             }
             Err((code, text)) => response
                 .with_error_code(code.code())

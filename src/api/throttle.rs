@@ -1,6 +1,6 @@
 //! Clients above their quota: the answer leaves at once and says for how long the connection is
-//! not read from afterwards (KIP-219). What a quota allows is told by [`crate::coordinator::quotas`].
-//! Produce and Fetch have their own quotas and ask for them themselves.
+//! not read from afterwards (KIP-219). What a quota allows is told by
+//! [`crate::coordinator::quotas`]. Produce and Fetch have their own and ask for them themselves.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -507,7 +507,8 @@ impl Partition {
 impl Image {
     /// Records that lead from an empty image to this one, in the order Kafka's snapshots have:
     /// features with `metadata.version` first, brokers, topics, configurations, quotas, producer
-    /// IDs, and last the records nobody here acts on. The revision is the snapshot's name, not a record.
+    /// IDs, and last the records nobody here acts on. The revision is the snapshot's name, not a
+    /// record.
     ///
     /// # Panics
     /// Within a transaction, of which the snapshot would keep one half and lose the other.
