@@ -12,7 +12,8 @@ use crate::net;
 use crate::storage::janitor;
 use crate::storage::partitions::Partitions;
 
-/// How often logs that grew get a checkpoint, so that a restart after a crash reads little.
+/// How often logs that grew get a checkpoint, so that a restart after a crash reads little, and
+/// memory that is not used any more goes back to the system.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Starts everything that runs until the broker stops.
@@ -23,7 +24,10 @@ pub(super) fn spawn(
 ) {
     tasks.spawn(keep_house(Arc::clone(broker), stopping.clone()));
     let idle = Duration::from_millis(broker.config.producers.id_expiration_check_interval_ms);
-    let checkpoint: Work = |partitions, _| janitor::checkpoint_grown(partitions);
+    let checkpoint: Work = |partitions, _| {
+        janitor::checkpoint_grown(partitions);
+        give_back_memory();
+    };
     for (interval, work) in [(CHECKPOINT_INTERVAL, checkpoint), (idle, janitor::expire_producers)] {
         tasks.spawn(repeat(Arc::clone(broker), stopping.clone(), interval, work));
     }
@@ -51,6 +55,16 @@ async fn keep_house(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
             condemned
         });
         condemned = done.await.unwrap_or_default();
+    }
+}
+
+/// Gives free memory back to the system. The allocator does so by itself only at the end of its
+/// heaps: what a crowd of connections needed would stay with the broker after they have gone.
+fn give_back_memory() {
+    // SAFETY: it takes no pointers and may be called at any time, from any thread.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 
