@@ -158,9 +158,14 @@ impl Broker {
         child.is_some_and(|child| child.try_wait().expect("a child can be waited for").is_none())
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     /// Memory it holds, in bytes.
     pub fn resident_bytes(&self) -> u64 {
-        let id = self.child.as_ref().expect("it runs").id();
+        let id = self.id();
         let status = fs::read_to_string(format!("/proc/{id}/status")).expect("Linux has /proc");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let words = line.expect("a process has memory").split_whitespace().next();

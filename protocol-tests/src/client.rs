@@ -70,12 +70,9 @@ impl Client {
 
     /// A request as it is sent, with the next correlation ID.
     pub fn frame<R: Request>(&mut self, request: &R, version: i16) -> Vec<u8> {
-        let mut body = BytesMut::new();
-        if let Err(error) = request.encode(&mut body, version) {
-            panic!("request of API {} cannot be encoded in v{version}: {error}", R::KEY);
-        }
-        let header_version = R::header_version(version);
-        self.frame_of(R::KEY, version, header_version, &body)
+        let frame = frame(self.client_id, self.next_correlation_id, request, version);
+        self.next_correlation_id += 1;
+        frame
     }
 
     /// A frame with any key, version and body, with the next correlation ID.
@@ -92,13 +89,7 @@ impl Client {
             .with_correlation_id(self.next_correlation_id)
             .with_client_id(Some(StrBytes::from_static_str(self.client_id)));
         self.next_correlation_id += 1;
-        let mut content = BytesMut::new();
-        header.encode(&mut content, header_version).expect("a header is always encodable");
-        content.extend_from_slice(body);
-        let length = i32::try_from(content.len()).expect("test frames are small");
-        let mut frame = length.to_be_bytes().to_vec();
-        frame.extend_from_slice(&content);
-        frame
+        assemble(&header, header_version, body)
     }
 
     /// Sends bytes as they are.
@@ -201,6 +192,35 @@ fn is_closed(kind: ErrorKind) -> bool {
             | ErrorKind::ConnectionAborted
             | ErrorKind::BrokenPipe
     )
+}
+
+/// A request as a client sends it.
+pub fn frame<R: Request>(
+    client_id: &'static str,
+    correlation_id: i32,
+    request: &R,
+    version: i16,
+) -> Vec<u8> {
+    let mut body = BytesMut::new();
+    if let Err(error) = request.encode(&mut body, version) {
+        panic!("request of API {} cannot be encoded in v{version}: {error}", R::KEY);
+    }
+    let header = RequestHeader::default()
+        .with_request_api_key(R::KEY)
+        .with_request_api_version(version)
+        .with_correlation_id(correlation_id)
+        .with_client_id(Some(StrBytes::from_static_str(client_id)));
+    assemble(&header, R::header_version(version), &body)
+}
+
+fn assemble(header: &RequestHeader, header_version: i16, body: &[u8]) -> Vec<u8> {
+    let mut content = BytesMut::new();
+    header.encode(&mut content, header_version).expect("a header is always encodable");
+    content.extend_from_slice(body);
+    let length = i32::try_from(content.len()).expect("test frames are small");
+    let mut frame = length.to_be_bytes().to_vec();
+    frame.extend_from_slice(&content);
+    frame
 }
 
 /// A text in the codec crate's form.
