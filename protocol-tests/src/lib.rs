@@ -5,6 +5,7 @@ pub mod batches;
 pub mod broker;
 pub mod client;
 pub mod codecs;
+pub mod differential;
 pub mod frames;
 pub mod group_script;
 pub mod http;

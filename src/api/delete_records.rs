@@ -47,7 +47,8 @@ impl Api for DeleteRecords {
         // All syncs together, before one is waited for.
         deletions.flat_map(|(_, judged)| judged).for_each(|(partition, _)| partition.ask_sync());
         let mut topics = Vec::with_capacity(judged.len());
-        for (topic, partitions) in judged {
+        // Kafka gathers its answers by topic and so leaves out one without any.
+        for (topic, partitions) in judged.into_iter().filter(|(_, judged)| !judged.is_empty()) {
             let mut answers = Vec::with_capacity(partitions.len());
             for (index, judged) in partitions {
                 let deleted = match judged {

@@ -83,13 +83,39 @@ pub fn deletion_code(error: &DeletionError) -> i16 {
     }
 }
 
-/// Code of a refused append.
-pub fn append_code(error: &AppendError) -> i16 {
+/// Code of a refused append, and whether its answer tells where the log starts, as Kafka's does
+/// for what it does not expect of a producer.
+pub fn append_code(error: &AppendError) -> (i16, bool) {
     match error {
-        AppendError::OutOfOrderSequence => Code::OutOfOrderSequenceNumber.code(),
-        AppendError::InvalidProducerEpoch => Code::InvalidProducerEpoch.code(),
-        AppendError::RecordListTooLarge => Code::RecordListTooLarge.code(),
-        AppendError::Storage(error) => storage_code(error),
+        AppendError::OutOfOrderSequence => (Code::OutOfOrderSequenceNumber.code(), true),
+        AppendError::InvalidProducerEpoch => (Code::InvalidProducerEpoch.code(), true),
+        AppendError::RecordListTooLarge => (Code::RecordListTooLarge.code(), false),
+        AppendError::Storage(error) => (storage_code(error), false),
+    }
+}
+
+/// The same question for records that may not be appended.
+pub fn is_refused_by_log(rejection: &Rejection) -> bool {
+    match rejection {
+        Rejection::BaseOffset(_)
+        | Rejection::RecordCount { .. }
+        | Rejection::ControlBatch
+        | Rejection::Sequence(_)
+        | Rejection::Malformed(_)
+        | Rejection::UnknownCodec
+        | Rejection::Undecompressable
+        | Rejection::InvalidRecords(_)
+        | Rejection::InvalidTimestamps(_) => true,
+        Rejection::NoBatch
+        | Rejection::SeveralBatches
+        | Rejection::OldMagic(_)
+        | Rejection::Length(_)
+        | Rejection::UnknownMagic(_)
+        | Rejection::Crc
+        | Rejection::ZstdTooOld
+        | Rejection::TooLarge { .. }
+        | Rejection::DecompressedTooLarge { .. }
+        | Rejection::LargerThanSegment { .. } => false,
     }
 }
 

@@ -40,6 +40,7 @@ impl Api for Fetch {
         let Some(limits) = Limits::of(&cx, &request) else {
             return Reply::Now(refuse(&cx, request, Code::InvalidRequest.code()));
         };
+        let is_replica = request.replica_id.0 >= 0 || request.replica_state.replica_id.0 >= 0;
         let opened = match open(&cx, request) {
             Ok(opened) => opened,
             Err(error) => {
@@ -47,7 +48,10 @@ impl Api for Fetch {
                 return Reply::Now(FetchResponse { error_code, ..FetchResponse::default() });
             }
         };
-        let plan = Plan::new(&cx, opened, limits);
+        let mut plan = Plan::new(&cx, opened, limits);
+        if is_replica {
+            plan.refuse_replica();
+        }
         match plan.read(Patience::Resident) {
             Attempt::Read(fetched) if plan.is_enough(&fetched) => {
                 Reply::Now(plan.finish(fetched))
@@ -174,6 +178,13 @@ impl Plan {
         let partitions = opened.wanted.iter().map(find).collect();
         let counted = cx.counted_fetch();
         Plan { broker: Arc::clone(&cx.broker), opened, partitions, limits, counted }
+    }
+
+    /// A broker that says it follows these partitions is no replica of them.
+    fn refuse_replica(&mut self) {
+        for partition in self.partitions.iter_mut().filter(|partition| partition.is_ok()) {
+            *partition = Err(Code::NotLeaderOrFollower.code());
+        }
     }
 
     /// Reads every partition once.

@@ -74,7 +74,10 @@ async fn answer(cx: &Cx, request: ListOffsetsRequest) -> ListOffsetsResponse {
             };
             partitions.push(shape(cx, wanted.partition_index, found));
         }
-        response.topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });
+        // Kafka gathers its answers by topic and so leaves out one without any.
+        if !partitions.is_empty() {
+            response.topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });
+        }
     }
     response
 }

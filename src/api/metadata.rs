@@ -28,7 +28,7 @@ use super::error::{NONE, storage_code};
 use super::topics::{id_from_wire, id_to_wire, is_internal};
 use super::{Api, Cx, Reply};
 use crate::kernel::meta::command::NewTopic;
-use crate::kernel::meta::topics::validate_name;
+use crate::kernel::meta::topics::{METADATA_TOPIC, validate_name};
 use crate::kernel::meta::{Command, Image, Outcome, Partition, Topic};
 use crate::kernel::types::{NodeId, Uuid};
 
@@ -48,6 +48,9 @@ impl Api for Metadata {
 
     async fn handle(cx: Cx, request: MetadataRequest) -> Reply<MetadataResponse> {
         let wanted = read(&request, cx.version);
+        if let Some(response) = refused_as_a_whole(&request, cx.version) {
+            return Reply::Now(response);
+        }
         let mut failures = HashMap::new();
         let may_create = request.allow_auto_topic_creation || cx.version < 4;
         if may_create && cx.broker.config.topics.auto_create {
@@ -103,6 +106,27 @@ fn read_topic(topic: &MetadataRequestTopic, version: i16) -> WantedTopic {
     }
 }
 
+/// Versions 10 and 11 have topic IDs that may not be used yet: one fails the whole request.
+fn refused_as_a_whole(request: &MetadataRequest, version: i16) -> Option<MetadataResponse> {
+    let topics = request.topics.as_ref()?;
+    let is_early = |topic: &MetadataRequestTopic| topic.name.is_none() || !topic.topic_id.is_nil();
+    if version >= 12 || !topics.iter().any(is_early) {
+        return None;
+    }
+    let refused = topics.iter().map(|topic| {
+        MetadataResponseTopic::default()
+            .with_error_code(Code::InvalidRequest.code())
+            .with_name(Some(topic.name.clone().unwrap_or_default()))
+            .with_topic_id(topic.topic_id)
+    });
+    Some(MetadataResponse::default().with_topics(refused.collect()))
+}
+
+/// Topics of the broker's own are made by those who keep something in them.
+fn may_be_made(name: &str) -> bool {
+    !is_internal(name) && name != METADATA_TOPIC
+}
+
 /// Creates the topics that are asked for by name and do not exist. Returns Kafka's codes of those
 /// that could not be created.
 async fn create_missing(cx: &Cx, wanted: &Wanted) -> HashMap<Arc<str>, i16> {
@@ -112,7 +136,7 @@ async fn create_missing(cx: &Cx, wanted: &Wanted) -> HashMap<Arc<str>, i16> {
     let mut topics = Vec::new();
     for topic in wanted {
         let WantedTopic::Name(name) = topic else { continue };
-        let is_candidate = image.topic(name).is_none() && !is_internal(name);
+        let is_candidate = image.topic(name).is_none() && may_be_made(name);
         if is_candidate && let Ok(id) = crate::random::uuid() {
             topics.push(NewTopic {
                 name: Arc::from(name.0.as_str()),

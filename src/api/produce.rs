@@ -28,7 +28,7 @@ use super::{Api, Cx, Reply};
 use super::topics;
 use crate::kernel::batch::{BatchHeader, HEADER_SIZE};
 use crate::kernel::recompress::recompress;
-use crate::kernel::types::{NO_TIMESTAMP, TimestampMs, TopicIdPartition};
+use crate::kernel::types::{Offset, TimestampMs, TopicIdPartition};
 use crate::kernel::validate::{RecordError, Rejection, Rules, validate};
 use crate::config::dynamic::TopicConfig;
 use crate::config::node::Validation;
@@ -67,7 +67,7 @@ impl Api for Produce {
         }
         Reply::Later(Box::pin(async move {
             let mut response = ProduceResponse::default().with_throttle_time_ms(delay_ms);
-            for topic in topics {
+            for topic in topics.into_iter().filter(|topic| !topic.partitions.is_empty()) {
                 response.responses.push(topic.answer(acks, version).await);
             }
             Some(response)
@@ -99,7 +99,7 @@ impl Seen {
 
 /// What the request says about transactions.
 struct Transaction {
-    refusal: Option<i16>,
+    has_empty_id: bool,
     has_id: bool,
     implicit: bool,
 }
@@ -107,9 +107,8 @@ struct Transaction {
 impl Transaction {
     fn of(request: &ProduceRequest, version: i16) -> Transaction {
         let id = request.transactional_id.as_ref();
-        let empty = id.is_some_and(|id| id.0.is_empty());
         Transaction {
-            refusal: empty.then_some(Code::InvalidRequest.code()),
+            has_empty_id: id.is_some_and(|id| id.0.is_empty()),
             has_id: id.is_some(),
             implicit: version >= 12,
         }
@@ -119,6 +118,7 @@ impl Transaction {
     /// broker that does not know the producer.
     fn code_of_transactional_batch(&self) -> i16 {
         match (self.has_id, self.implicit) {
+            _ if self.has_empty_id => Code::InvalidRequest.code(),
             (false, _) => Code::TransactionalIdAuthorizationFailed.code(),
             (true, false) => Code::InvalidTxnState.code(),
             (true, true) => Code::InvalidProducerIdMapping.code(),
@@ -151,6 +151,10 @@ struct Refusal {
     code: i16,
     message: Option<String>,
     record_errors: Vec<(i32, String)>,
+    /// Whether the log refused: Kafka tells where it starts then, and not where it refuses before.
+    by_log: bool,
+    /// Where the log starts, filled in for what it refused.
+    log_start_offset: Option<Offset>,
 }
 
 impl Refusal {
@@ -167,7 +171,14 @@ impl Refusal {
             code: error::rejection_code(rejection),
             message: Some(rejection.to_string()),
             record_errors: errors.iter().map(|e| (e.index, e.cause.to_string())).collect(),
+            by_log: error::is_refused_by_log(rejection),
+            log_start_offset: None,
         }
+    }
+
+    fn at(self, partition: &Partition) -> Refusal {
+        let log_start_offset = self.by_log.then(|| partition.log_start_offset());
+        Refusal { log_start_offset, ..self }
     }
 }
 
@@ -190,7 +201,7 @@ async fn stage_topic(
                 Ok((result, log_append_time)) => {
                     Staged::Waiting { partition, result, log_append_time }
                 }
-                Err(refusal) => Staged::Refused(refusal),
+                Err(refusal) => Staged::Refused(refusal.at(&partition)),
             },
         };
         if matches!(state, Staged::Refused(_)) {
@@ -208,9 +219,6 @@ async fn stage(
     partition: &Arc<Partition>,
     records: Option<Bytes>,
 ) -> Result<(oneshot::Receiver<AppendResult>, TimestampMs), Refusal> {
-    if let Some(code) = transaction.refusal {
-        return Err(Refusal { code, ..Refusal::default() });
-    }
     if !(-1..=1).contains(&acks) {
         return Err(Refusal::code(Code::InvalidRequiredAcks));
     }
@@ -352,8 +360,8 @@ impl StagedPartition {
                     // there changes nothing in the answer.
                     let _ = partition.durable(partition.high_watermark()).await;
                 }
-                let refusal =
-                    Refusal { code: error::append_code(&failure), ..Refusal::default() };
+                let (code, by_log) = error::append_code(&failure);
+                let refusal = Refusal { code, by_log, ..Refusal::default() }.at(&partition);
                 return shape_refusal(answer, refusal, version);
             }
             Err(_) => return shape_refusal(answer, Refusal::code(Code::KafkaStorageError), version),
@@ -363,10 +371,10 @@ impl StagedPartition {
         {
             return shape_refusal(answer, storage_refusal(&failure), version);
         }
-        let stored = if log_append_time == NO_TIMESTAMP { None } else { appended.duplicate_of };
+        // A duplicate is answered with the time of what it repeats, whoever set that time.
         answer
             .with_base_offset(appended.base_offset)
-            .with_log_append_time_ms(stored.unwrap_or(log_append_time))
+            .with_log_append_time_ms(appended.duplicate_of.unwrap_or(log_append_time))
             .with_log_start_offset(if version >= 5 { appended.log_start_offset } else { -1 })
     }
 }
@@ -384,7 +392,7 @@ fn shape_refusal(
         .with_error_code(refusal.code)
         .with_base_offset(-1)
         .with_log_append_time_ms(-1)
-        .with_log_start_offset(-1);
+        .with_log_start_offset(refusal.log_start_offset.filter(|_| version >= 5).unwrap_or(-1));
     if version < 8 {
         return answer;
     }

@@ -181,6 +181,11 @@ impl Sessions {
         for wanted in request.wanted {
             session.want(wanted);
         }
+        if session.partitions.is_empty() {
+            // Kafka closes a session that has nothing left to watch.
+            self.sessions.remove(&request.id);
+            return Ok(Opened { session_id: NO_SESSION, incremental: false, wanted: Vec::new() });
+        }
         let wanted = session.partitions.values().map(|known| known.wanted.clone()).collect();
         Ok(Opened { session_id: request.id, incremental: true, wanted })
     }

@@ -115,3 +115,20 @@ fn a_full_cache_declines_or_evicts() {
     assert_eq!(sessions.open(121_000, second).unwrap().session_id, 78);
     assert_eq!(sessions.open(121_000, request(77, 1, vec![])), Err(Error::UnknownId));
 }
+
+#[test]
+fn a_session_without_partitions_ends() {
+    let mut sessions = Sessions::new(2);
+    sessions.open(0, request(0, 0, vec![wanted(0, 5)])).unwrap();
+    let forgotten = vec![(TopicKey::Name("t".into()), 0)];
+    let last = Request { forgotten, ..request(77, 1, vec![]) };
+    let opened = sessions.open(1, last).unwrap();
+    assert_eq!((opened.session_id, opened.wanted.len()), (NO_SESSION, 0));
+    assert_eq!(sessions.open(1, request(77, 2, vec![])), Err(Error::UnknownId));
+    // One that was opened without partitions ends with the next request, unless that brings some.
+    for wanted in [vec![], vec![wanted(0, 5)]] {
+        sessions.open(2, request(0, 0, vec![])).unwrap();
+        let id = if wanted.is_empty() { NO_SESSION } else { 77 };
+        assert_eq!(sessions.open(2, request(77, 1, wanted)).unwrap().session_id, id);
+    }
+}

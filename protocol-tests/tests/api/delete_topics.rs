@@ -102,6 +102,13 @@ fn a_topic_given_twice_is_not_deleted() {
         assert!(!codes.is_empty());
         assert!(codes.iter().all(|code| *code == InvalidRequest.code()), "{topics:?}: {codes:?}");
     }
+    // Given by ID and by name, it is answered with both.
+    let both = vec![by_id(id), by_names(&["t"], 6).topics.remove(0)];
+    let answer = client.call(by_names(&[], 6).with_topics(both), 6).responses;
+    assert_eq!(
+        (answer.len(), &answer[0].name, answer[0].topic_id),
+        (1, &Some(topic_name("t")), id)
+    );
     assert!(exists(&mut client, "t"));
 }
 

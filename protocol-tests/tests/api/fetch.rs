@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use kafka_protocol::ResponseError::*;
 use kafka_protocol::messages::fetch_response::PartitionData;
-use kafka_protocol::messages::{FetchRequest, FetchResponse};
+use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse};
 use protocol_tests::batches::{self, records};
 use protocol_tests::broker::Broker;
 use protocol_tests::client::Client;
@@ -243,6 +243,25 @@ fn trap_13_leader_epochs_are_checked() {
     let diverged = ask(12, 0, 0, 9);
     assert_eq!(diverged.error_code, 0);
     assert_eq!((diverged.diverging_epoch.epoch, diverged.diverging_epoch.end_offset), (0, 3));
+}
+
+#[test]
+fn a_replica_is_not_served() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    create(&mut client, "t", 1, &[]);
+    produce(&mut client, "t", records(1));
+    for replica in [0, 1, 7] {
+        let mut request = fetch_request("t", 0, 0).with_replica_id(BrokerId(replica));
+        let response = client.call(request.clone(), 12);
+        assert_eq!(only(&response).error_code, NotLeaderOrFollower.code(), "{replica}");
+        assert_eq!(only(&response).high_watermark, -1);
+        request.topics[0].partitions[0].partition = 1;
+        let response = client.call(request, 12);
+        assert_eq!(only(&response).error_code, UnknownTopicOrPartition.code());
+    }
+    let consumer = fetch_request("t", 0, 0).with_replica_id(BrokerId(-2));
+    assert_eq!(only(&client.call(consumer, 12)).error_code, 0);
 }
 
 #[test]

@@ -132,6 +132,18 @@ fn partitions_are_added_and_forgotten() {
 }
 
 #[test]
+fn a_session_that_forgets_everything_is_closed() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    let id = session(&mut client);
+    let all = ForgottenTopic::default().with_topic(topic_name("t")).with_partitions(vec![0, 1, 2]);
+    let last = request(id, 1, vec![]).with_forgotten_topics_data(vec![all]);
+    let closed = client.call(last, VERSION);
+    assert_eq!((closed.error_code, closed.session_id, closed.responses.len()), (0, 0, 0));
+    assert_eq!(refused(&ask(&mut client, id, 2, vec![])), FetchSessionIdNotFound.code());
+}
+
+#[test]
 fn a_wrong_epoch_is_refused_and_the_session_survives() {
     let broker = Broker::start(&[]);
     let mut client = broker.connect();

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use felice::kernel::batch::Codec;
 use kafka_protocol::ResponseError::*;
 use kafka_protocol::messages::ProduceRequest;
-use protocol_tests::batches::{self, idempotent};
+use protocol_tests::batches::{self, idempotent, time};
 use protocol_tests::broker::Broker;
 use protocol_tests::client::Client;
 
@@ -166,6 +166,10 @@ fn a_duplicate_has_the_append_time_of_the_original() {
     let again = try_produce(&mut client, "t", idempotent(id, 0, 0, 1));
     assert_eq!((again.error_code, again.base_offset), (0, 0));
     assert_eq!(again.log_append_time_ms, first.log_append_time_ms);
+    // Where the producer sets the time, Kafka tells that of the duplicate all the same.
+    create(&mut client, "u", 1, &[]);
+    assert_eq!(try_produce(&mut client, "u", idempotent(id, 0, 0, 1)).log_append_time_ms, -1);
+    assert_eq!(try_produce(&mut client, "u", idempotent(id, 0, 0, 1)).log_append_time_ms, time());
 }
 
 /// A way to end a broker.

@@ -149,6 +149,12 @@ fn topics_are_found_by_id() {
         both.topics.as_mut().expect("it has topics")[0].name = Some(topic_name("t"));
         let response = client.call(both, version);
         assert_eq!(response.topics[0].error_code, InvalidRequest.code(), "v{version}");
+        // The whole request is refused: what is named properly in it, too, and no broker is told.
+        let mut mixed = by_id(id);
+        mixed.topics.as_mut().expect("it has topics").extend(by_name(&["t"]).topics.unwrap());
+        let response = client.call(mixed, version);
+        assert!(response.topics.iter().all(|topic| topic.error_code == InvalidRequest.code()));
+        assert_eq!((response.topics.len(), response.brokers.len()), (2, 0), "v{version}");
     }
 }
 
@@ -205,6 +211,8 @@ fn bad_names_are_not_created() {
             assert_eq!(topic.name, Some(topic_name(name)));
         }
     }
+    let own = client.call(by_name(&["__cluster_metadata"]), 12).topics[0].clone();
+    assert_eq!(own.error_code, UnknownTopicOrPartition.code());
     let response = client.call(MetadataRequest::default().with_topics(None), 12);
     assert_eq!(names(&response), ["a.b"]);
 }

@@ -17,7 +17,7 @@ use crate::kernel::types::{NodeId, Uuid};
 const NAME_LENGTH_MAX: usize = 249;
 
 /// The topic of the metadata log itself.
-const METADATA_TOPIC: &str = "__cluster_metadata";
+pub const METADATA_TOPIC: &str = "__cluster_metadata";
 
 /// Topics the broker keeps its own state in.
 const INTERNAL_TOPICS: [&str; 3] =
@@ -408,6 +408,7 @@ pub(super) fn delete(
         },
         TopicRef::Id(_) => reference.clone(),
     };
+    let is_name_of = |name: &str, id: Uuid| image.topic(name).is_some_and(|topic| topic.id == id);
     let mut times: HashMap<TopicRef, usize> = HashMap::new();
     for reference in topics {
         *times.entry(key(reference)).or_insert(0) += 1;
@@ -422,7 +423,10 @@ pub(super) fn delete(
         }
         if count > 1 {
             let id = key.id().filter(|id| given_by_id.contains(id)).unwrap_or_default();
-            let name = reference.name().cloned();
+            // Told as it was given, by this entry or by another.
+            let given = |other: &&TopicRef| other.name().is_some_and(|name| is_name_of(name, id));
+            let by_name = topics.iter().find(given).and_then(TopicRef::name);
+            let name = reference.name().or(by_name).cloned();
             let result = Err(Error::InvalidRequest("The topic was given more than once.".into()));
             answers.push(DeletedTopic { name, id, result });
             continue;
