@@ -42,6 +42,10 @@ impl Api for ApiVersions {
                 }
             }
         }
+        if cx.version >= 3 {
+            let (name, version) = (&request.client_software_name, &request.client_software_version);
+            cx.connection.client.identify(name, version);
+        }
         Reply::Now(ApiVersionsResponse { api_keys: rows(), ..ApiVersionsResponse::default() })
     }
 }

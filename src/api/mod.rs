@@ -2,6 +2,7 @@
 //! dispatcher, ApiVersions, metric labels and the tests derive from. Rules live in the kernel and
 //! state in the coordinators and storage; a handler only translates.
 
+pub mod client;
 pub mod codes;
 pub mod error;
 pub mod groups;
@@ -18,6 +19,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Message, Request};
 
+use self::client::Client;
 use self::codes::ErrorCodes;
 use crate::broker::Broker;
 use crate::storage::append::Drain;
@@ -41,7 +43,7 @@ pub struct Cx {
     pub client_id: Arc<str>,
 }
 
-/// Facts of a connection that do not change while it lives.
+/// Facts of a connection; but for what its client tells they stay while it lives.
 pub struct Connection {
     /// Number of this connection since start; fetch sessions and logs name it.
     pub id: u64,
@@ -57,6 +59,8 @@ pub struct Connection {
     pub muted_until: AtomicI64,
     /// Nanoseconds of a core spent on this connection and not yet counted against a quota.
     pub spent_nanos: AtomicU64,
+    /// Who the client says it is.
+    pub client: Client,
     /// Batches staged by the requests that arrived together, appended in one write.
     pub drain: Drain,
 }

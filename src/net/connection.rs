@@ -339,6 +339,9 @@ impl Serving {
                     outcome
                 }
                 Dispatched::Run(request) => {
+                    if let Some(name) = self.client.take_news() {
+                        self.facts.client.rename(name);
+                    }
                     // Only batches of requests that follow each other are gathered.
                     if !request.is_produce() {
                         self.commit();

@@ -29,14 +29,25 @@ pub enum Dispatched {
 
 /// The client ID of the last request of a connection: nearly always that of the next.
 #[derive(Default)]
-pub struct ClientName(Option<Arc<str>>);
+pub struct ClientName {
+    known: Option<Arc<str>>,
+    is_new: bool,
+}
 
 impl ClientName {
     fn get(&mut self, name: &str) -> Arc<str> {
-        match &self.0 {
+        match &self.known {
             Some(known) if **known == *name => Arc::clone(known),
-            _ => Arc::clone(self.0.insert(Arc::from(name))),
+            _ => {
+                self.is_new = true;
+                Arc::clone(self.known.insert(Arc::from(name)))
+            }
         }
+    }
+
+    /// The name, if it is another than the last time.
+    pub fn take_news(&mut self) -> Option<&Arc<str>> {
+        std::mem::take(&mut self.is_new).then_some(self.known.as_ref()).flatten()
     }
 }
 

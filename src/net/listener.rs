@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::{CongestionControl, Net, connection, stopped};
-use crate::api;
+use crate::api::{self, client::Client};
 use crate::broker::Broker;
 use crate::config::node::Network;
 use crate::metrics::listeners::Open;
@@ -117,8 +117,10 @@ impl Door {
             user: Arc::from(ANONYMOUS),
             muted_until: AtomicI64::new(0),
             spent_nanos: AtomicU64::new(0),
+            client: Client::default(),
             drain: Drain::default(),
         });
+        self.net.introduce(&facts);
         let open = Open::count(&self.broker.metrics, self.index);
         let (net, broker) = (Arc::clone(&self.net), Arc::clone(&self.broker));
         self.connections.spawn(async move {

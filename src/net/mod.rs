@@ -7,14 +7,15 @@ pub mod listener;
 mod meter;
 pub mod output;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::api;
 use crate::wire::guard;
 
 /// Limits of all connections together.
@@ -68,6 +69,8 @@ pub struct Net {
     open: Mutex<HashMap<IpAddr, usize>>,
     open_total: AtomicUsize,
     next_id: AtomicU64,
+    /// Connections that count as open, by their number.
+    known: Mutex<BTreeMap<u64, Weak<api::Connection>>>,
 }
 
 /// Bytes that one permit of the budget stands for.
@@ -119,6 +122,7 @@ impl Net {
             open: Mutex::default(),
             open_total: AtomicUsize::new(0),
             next_id: AtomicU64::new(1),
+            known: Mutex::default(),
         }
     }
 
@@ -153,6 +157,21 @@ impl Net {
         reserved.covers(bytes)
     }
 
+    fn lock_known(&self) -> MutexGuard<'_, BTreeMap<u64, Weak<api::Connection>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a connection that was admitted known to [`Net::connections`].
+    pub fn introduce(&self, connection: &Arc<api::Connection>) {
+        self.lock_known().insert(connection.id, Arc::downgrade(connection));
+    }
+
+    /// The oldest open connections, and how many there are in all.
+    pub fn connections(&self, most: usize) -> (Vec<Arc<api::Connection>>, usize) {
+        let known = self.lock_known();
+        (known.values().take(most).filter_map(Weak::upgrade).collect(), known.len())
+    }
+
     /// Admits a connection from `address`, or says why not.
     pub fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Admission, &'static str> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -183,6 +202,7 @@ pub struct Admission {
 
 impl Drop for Admission {
     fn drop(&mut self) {
+        self.net.lock_known().remove(&self.id);
         let mut open = self.net.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = open.get_mut(&self.address) {
             *count -= 1;
