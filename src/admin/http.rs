@@ -12,6 +12,12 @@ const REQUEST_BYTES_MAX: usize = 8 * 1024;
 
 /// Content type of plain texts.
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
+/// Content type of pages.
+pub(super) const HTML: &str = "text/html; charset=utf-8";
+/// Content type of the style sheet.
+pub(super) const CSS: &str = "text/css; charset=utf-8";
+/// Content type of the script.
+pub(super) const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 /// Content type of the text format of OpenMetrics.
 pub(super) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 

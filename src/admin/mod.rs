@@ -2,7 +2,9 @@
 //! operators on this machine. It only reads; nothing that is asked here changes anything.
 
 mod health;
+mod html;
 mod http;
+mod pages;
 mod process;
 mod scrape;
 mod survey;
@@ -70,7 +72,23 @@ impl Admin {
                 Ok(()) => Answer::ok(http::TEXT, "ready\n".to_owned()),
                 Err(reason) => Answer::unavailable(format!("not ready: {reason}\n")),
             },
-            _ => Answer::not_found(),
+            "/" => Answer::ok(http::HTML, pages::overview(self)),
+            "/style.css" => Answer::ok(http::CSS, include_str!("style.css").to_owned()),
+            "/refresh.js" => Answer::ok(http::JAVASCRIPT, include_str!("refresh.js").to_owned()),
+            _ => self
+                .named_page(path)
+                .map_or_else(Answer::not_found, |page| Answer::ok(http::HTML, page)),
+        }
+    }
+
+    /// The page of something that has a name.
+    fn named_page(&self, path: &str) -> Option<String> {
+        let (folder, name) = path.strip_prefix('/')?.split_once('/')?;
+        let name = html::percent_decode(name)?;
+        match folder {
+            "topics" => pages::topic(self, &name),
+            "groups" => pages::group(self, &name),
+            _ => None,
         }
     }
 }
