@@ -14,6 +14,8 @@ mod health;
 mod listener;
 #[path = "admin/metrics.rs"]
 mod metrics;
+#[path = "admin/monitoring.rs"]
+mod monitoring;
 #[path = "admin/pages.rs"]
 mod pages;
 
