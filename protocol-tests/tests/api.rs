@@ -8,6 +8,8 @@ mod requests;
 
 #[path = "api/alter_client_quotas.rs"]
 mod alter_client_quotas;
+#[path = "api/alter_partition_reassignments.rs"]
+mod alter_partition_reassignments;
 #[path = "api/alter_replica_log_dirs.rs"]
 mod alter_replica_log_dirs;
 #[path = "api/api_versions.rs"]
@@ -34,8 +36,12 @@ mod describe_groups;
 mod describe_log_dirs;
 #[path = "api/describe_producers.rs"]
 mod describe_producers;
+#[path = "api/describe_quorum.rs"]
+mod describe_quorum;
 #[path = "api/describe_topic_partitions.rs"]
 mod describe_topic_partitions;
+#[path = "api/elect_leaders.rs"]
+mod elect_leaders;
 #[path = "api/fetch.rs"]
 mod fetch;
 #[path = "api/fetch_sessions.rs"]
@@ -58,6 +64,8 @@ mod limits;
 mod list_groups;
 #[path = "api/list_offsets.rs"]
 mod list_offsets;
+#[path = "api/list_partition_reassignments.rs"]
+mod list_partition_reassignments;
 #[path = "api/metadata.rs"]
 mod metadata;
 #[path = "api/offset_commit.rs"]

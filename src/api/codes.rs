@@ -40,6 +40,10 @@ macro_rules! each {
 
 rows! {
     AlterClientQuotasResponse: |r, e| e.add_all(each!(r.entries));
+    AlterPartitionReassignmentsResponse: |r, e| {
+        e.add(r.error_code);
+        e.add_all(each!(r.responses, partitions))
+    };
     AlterReplicaLogDirsResponse: |r, e| e.add_all(each!(r.results, partitions));
     ApiVersionsResponse: |r, e| e.add(r.error_code);
     CreatePartitionsResponse: |r, e| e.add_all(each!(r.results));
@@ -53,9 +57,17 @@ rows! {
     DescribeGroupsResponse: |r, e| e.add_all(each!(r.groups));
     DescribeLogDirsResponse: |r, e| { e.add(r.error_code); e.add_all(each!(r.results)) };
     DescribeProducersResponse: |r, e| e.add_all(each!(r.topics, partitions));
+    DescribeQuorumResponse: |r, e| {
+        e.add(r.error_code);
+        e.add_all(each!(r.topics, partitions))
+    };
     DescribeTopicPartitionsResponse: |r, e| {
         e.add_all(each!(r.topics));
         e.add_all(each!(r.topics, partitions))
+    };
+    ElectLeadersResponse: |r, e| {
+        e.add(r.error_code);
+        e.add_all(each!(r.replica_election_results, partition_result))
     };
     FetchResponse: |r, e| { e.add(r.error_code); e.add_all(each!(r.topics, partitions)) };
     FindCoordinatorResponse: |r, e| { e.add(r.error_code); e.add_all(each!(r.coordinators)) };
@@ -64,6 +76,7 @@ rows! {
     JoinGroupResponse: |r, e| e.add(r.error_code);
     LeaveGroupResponse: |r, e| { e.add(r.error_code); e.add_all(each!(r.members)) };
     ListGroupsResponse: |r, e| e.add(r.error_code);
+    ListPartitionReassignmentsResponse: |r, e| e.add(r.error_code);
     ListOffsetsResponse: |r, e| e.add_all(each!(r.topics, partitions));
     MetadataResponse: |r, e| {
         e.add(r.error_code);

@@ -183,9 +183,9 @@ pub fn group_code(error: &group::Error) -> i16 {
 /// Kafka's code of a refused change of the metadata.
 pub fn meta_code(error: &meta::Error) -> i16 {
     let code = match error {
-        meta::Error::UnknownTopic(_) | meta::Error::UnknownPartition(_) => {
-            Code::UnknownTopicOrPartition
-        }
+        meta::Error::UnknownTopic(_)
+        | meta::Error::UnknownPartition(_)
+        | meta::Error::UnknownPartitionOf(..) => Code::UnknownTopicOrPartition,
         meta::Error::UnknownTopicId(_) => Code::UnknownTopicId,
         meta::Error::TopicExists(_) => Code::TopicAlreadyExists,
         meta::Error::InvalidTopicName(_) => Code::InvalidTopicException,
@@ -196,6 +196,10 @@ pub fn meta_code(error: &meta::Error) -> i16 {
         meta::Error::InvalidRequest(_) => Code::InvalidRequest,
         meta::Error::PolicyViolation(_) => Code::PolicyViolation,
         meta::Error::QuotaExceeded => Code::ThrottlingQuotaExceeded,
+        meta::Error::ElectionNotNeeded => Code::ElectionNotNeeded,
+        meta::Error::PreferredLeaderNotAvailable => Code::PreferredLeaderNotAvailable,
+        meta::Error::EligibleLeadersNotAvailable => Code::EligibleLeadersNotAvailable,
+        meta::Error::NoReassignmentInProgress => Code::NoReassignmentInProgress,
         meta::Error::ProducerIdsExhausted => Code::UnknownServerError,
     };
     code.code()

@@ -13,9 +13,9 @@ use crate::config::dynamic::{self, BrokerDefaults, TopicConfig};
 use crate::coordinator::quotas::Quotas;
 use crate::kernel::meta::image::Configs;
 use crate::kernel::meta::{self, Command, Image, Outcome, Record, Resource, ResourceKind};
-use crate::kernel::types::TopicIdPartition;
+use crate::kernel::types::{LeaderEpoch, Offset, TopicIdPartition};
 use crate::storage::error::StorageError;
-use crate::storage::metadata_log::MetadataLog;
+use crate::storage::metadata_log::{self, MetadataLog};
 use crate::storage::partitions::Partitions;
 
 /// Records above which a command is framed as a transaction: one batch holds fewer.
@@ -61,6 +61,11 @@ impl Control {
     /// The metadata as of now.
     pub fn image(&self) -> Arc<Image> {
         Arc::clone(&self.shared.image.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Leader epoch and end offset of the metadata log, as far as the image follows it.
+    pub fn log_end(&self) -> (LeaderEpoch, Offset) {
+        (metadata_log::LEADER_EPOCH, self.image().revision + 1)
     }
 
     /// Defaults of topic configurations on this broker.

@@ -7,13 +7,14 @@
 
 use std::sync::Arc;
 
+use super::election::{self, ElectLeaders, Elected};
 use super::image::{Image, Resource, ResourceKind};
 use super::record::{
     NO_LEADER, PartitionChangeRecord, ProducerIdsRecord, Record, RegisterBrokerRecord,
 };
 use super::{configs, quotas, topics};
 use crate::kernel::quota::change::Alteration;
-use crate::kernel::types::{LeaderEpoch, NodeId, TopicIdPartition, Uuid};
+use crate::kernel::types::{LeaderEpoch, NodeId, PartitionIndex, TopicIdPartition, Uuid};
 
 /// Producer IDs in a block, as in Kafka.
 pub const PRODUCER_ID_BLOCK_SIZE: i64 = 1000;
@@ -33,6 +34,9 @@ pub enum Error {
     /// No partition has this number.
     #[error("This server does not host the partition {0}.")]
     UnknownPartition(TopicIdPartition),
+    /// A topic has no partition of this number.
+    #[error("This server does not host partition {1} of the topic '{0}'.")]
+    UnknownPartitionOf(Arc<str>, PartitionIndex),
     /// A topic of this name exists.
     #[error("Topic '{0}' already exists.")]
     TopicExists(Arc<str>),
@@ -60,6 +64,18 @@ pub enum Error {
     /// The client changes partitions faster than it may (KIP-599).
     #[error("The throttling quota has been exceeded.")]
     QuotaExceeded,
+    /// The partition has the leader that an election would give it.
+    #[error("The partition needs no election.")]
+    ElectionNotNeeded,
+    /// The first replica is not in sync, or its broker is not there.
+    #[error("The preferred leader cannot lead.")]
+    PreferredLeaderNotAvailable,
+    /// No broker that has a replica is there.
+    #[error("No replica can lead.")]
+    EligibleLeadersNotAvailable,
+    /// The partition's replicas are not changing.
+    #[error("The partition is not being reassigned.")]
+    NoReassignmentInProgress,
     /// All producer IDs have been handed out.
     #[error("All producer IDs have been allocated.")]
     ProducerIdsExhausted,
@@ -87,6 +103,8 @@ pub enum Command {
     AlterQuotas(AlterQuotas),
     /// Registers a broker; the epoch given is replaced by the offset of the record.
     RegisterBroker(RegisterBrokerRecord),
+    /// Elects leaders on demand, of each partition for itself.
+    ElectLeaders(ElectLeaders),
     /// Raises the leader epochs of partitions whose leader stays.
     BumpLeaderEpochs(Vec<TopicIdPartition>),
 }
@@ -223,6 +241,8 @@ pub enum Outcome {
     AlterQuotas(Vec<Result<(), Error>>),
     /// Epoch of the registration.
     RegisterBroker(i64),
+    /// One answer for each partition given, in the order of the request, or for each there is.
+    ElectLeaders(Vec<Elected>),
     /// The new leader epoch of each partition, in the order of the request.
     BumpLeaderEpochs(Vec<Result<LeaderEpoch, Error>>),
 }
@@ -293,6 +313,9 @@ pub fn decide(image: &Image, command: &Command, validate_config: &ValidateConfig
             let record = RegisterBrokerRecord { broker_epoch, ..broker.clone() };
             records.push(Record::RegisterBroker(record));
             Outcome::RegisterBroker(broker_epoch)
+        }
+        Command::ElectLeaders(request) => {
+            Outcome::ElectLeaders(election::elect(image, request, &mut records))
         }
         Command::BumpLeaderEpochs(partitions) => {
             let bump = |id| bump_leader_epoch(image, id, &mut records);

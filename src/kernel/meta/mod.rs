@@ -8,10 +8,12 @@
 mod codec;
 pub mod command;
 mod configs;
+pub mod election;
 pub mod image;
 mod message;
 pub mod placement;
 mod quotas;
+pub mod reassignment;
 pub mod record;
 pub mod sorted;
 pub mod topics;

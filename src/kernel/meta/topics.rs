@@ -263,7 +263,7 @@ fn assign_by_hand(image: &Image, topic: &NewTopic) -> Result<Vec<Vec<NodeId>>, E
 }
 
 /// Checks one partition's replicas; `replica_count` is that of the partitions before it.
-fn check_replicas(
+pub(super) fn check_replicas(
     image: &Image,
     replicas: &[NodeId],
     replica_count: Option<usize>,
