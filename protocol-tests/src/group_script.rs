@@ -1,11 +1,11 @@
 //! Runs scripts against the group kernel. A script is a text file of commands, each followed by
 //! the effects it must have, indented by four spaces. The words of a command are positional or
 //! `key=value`; `-` stands for an empty member ID. It knows no network and no clock: `+MS` lets
-//! time pass.
+//! time pass, `set-date MS` sets the date forward or back while none does.
 //!
 //! ```text
 //! config delay=0 …                     a fresh coordinator (first command, optional)
-//! +3000                                time passes
+//! +3000 · set-date -3600000             time passes · the date is set
 //! join T GROUP MEMBER as=NEW protocols=range:t1+t2,sticky:t1#user [static=I] [v=9] [type=consumer]
 //!      [session=10000] [rebalance=60000] [client=c]
 //! sync T GROUP MEMBER GENERATION [assign=A:x,B:y] [static=I] [type=…] [protocol=…]
@@ -30,7 +30,7 @@ use bytes::Bytes;
 use felice::kernel::group::records::{self, Entry, Record};
 use felice::kernel::group::{
     CommitPartition, CommitRequest, Config, Effect, Event, Groups, HeartbeatRequest, JoinRequest,
-    JoinedMember, LeavingMember, Response, State, SyncRequest, Ticket,
+    JoinedMember, LeavingMember, Now, Response, State, SyncRequest, Ticket,
 };
 use felice::kernel::types::{PartitionIndex, TimestampMs, Uuid};
 
@@ -134,7 +134,7 @@ fn show_metadata(metadata: &[u8]) -> String {
 pub struct Runner {
     config: Config,
     groups: Groups,
-    now: TimestampMs,
+    now: Now,
     log: Vec<Record>,
     answered: HashSet<Ticket>,
     group_ids: BTreeSet<Arc<str>>,
@@ -150,11 +150,12 @@ impl Runner {
     /// A loaded coordinator without groups.
     pub fn new() -> Runner {
         let config = Config::default();
-        let groups = loaded(&config, 1_000_000, &[]);
+        let now = Now { date: 1_000_000, elapsed: 5 };
+        let groups = loaded(&config, now, &[]);
         Runner {
             config,
             groups,
-            now: 1_000_000,
+            now,
             log: Vec::new(),
             answered: HashSet::new(),
             group_ids: BTreeSet::new(),
@@ -167,10 +168,15 @@ impl Runner {
         let (name, words) = words.split_first().expect("a command has a name");
         let words = Words::new(words);
         if let Some(delay_ms) = name.strip_prefix('+') {
-            self.now += number::<i64>(delay_ms);
+            self.now.date += number::<i64>(delay_ms);
+            self.now.elapsed += number::<i64>(delay_ms);
             return self.step(Event::Tick);
         }
         match *name {
+            "set-date" => {
+                self.now.date += words.number::<i64>(0);
+                self.step(Event::Tick)
+            }
             "config" => self.configure(&words),
             "restart" => {
                 self.config.group_size_max = words.named_number("size", self.config.group_size_max);
@@ -181,7 +187,7 @@ impl Runner {
             "describe" => show_description(&self.groups, words.at(0)),
             "list" => self.list(&words),
             "deadline" => match self.groups.next_deadline() {
-                Some(at) => vec![format!("in {} ms", at - self.now)],
+                Some(at) => vec![format!("in {} ms", at - self.now.elapsed)],
                 None => vec!["none".into()],
             },
             _ => {
@@ -224,7 +230,7 @@ impl Runner {
     fn take(&mut self, effect: Effect) -> String {
         match effect {
             Effect::Append(record) => {
-                let shown = show_record(&record, self.now);
+                let shown = show_record(&record, self.now.date);
                 self.log.push(record);
                 shown
             }
@@ -290,7 +296,7 @@ impl Runner {
 }
 
 /// A coordinator that has loaded a log.
-fn loaded(config: &Config, now: TimestampMs, log: &[Record]) -> Groups {
+fn loaded(config: &Config, now: Now, log: &[Record]) -> Groups {
     let mut groups = Groups::new(config.clone());
     let mut effects = Vec::new();
     for Record { key, value } in log {

@@ -129,7 +129,7 @@ fn open(cx: &Cx, request: FetchRequest) -> Result<Opened, session::Error> {
     let forgotten = forgotten.collect();
     let id = if cx.version >= 7 { request.session_id } else { session::NO_SESSION };
     let request = session::Request { id, epoch, by_id, wanted: list, forgotten, new_id };
-    sessions.lock().open(cx.broker.clock.now(), request)
+    sessions.lock().open(cx.broker.clock.elapsed(), request)
 }
 
 /// Before sessions there was no place for an error of the whole request.

@@ -21,12 +21,12 @@ use crate::config::NodeConfig;
 use crate::kernel::group::glance::Glance;
 use crate::kernel::group::{
     CommitRequest, Config, Error, Event, FetchedTopics, GroupDescription, GroupListing, Groups,
-    HeartbeatRequest, JoinFailed, JoinRequest, Joined, LeaveResult, LeavingMember, Response,
+    HeartbeatRequest, JoinFailed, JoinRequest, Joined, LeaveResult, LeavingMember, Now, Response,
     SyncRequest, Synced, Ticket,
 };
 use crate::kernel::meta::command::{CreateTopics, Defaults, NewTopic, PARTITIONS_PER_REQUEST_MAX};
 use crate::kernel::meta::{Command, Outcome};
-use crate::kernel::types::{PartitionIndex, TimestampMs, TopicIdPartition, Uuid};
+use crate::kernel::types::{PartitionIndex, TopicIdPartition, Uuid};
 use crate::storage::partitions::Partitions;
 use crate::storage::rocks::Changes;
 
@@ -36,9 +36,6 @@ pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
 /// How long changes are gathered before the RocksDB view takes them: so much is replayed from the
 /// log after a crash.
 const VIEW_INTERVAL: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 1000 });
-
-/// Longest sleep of the task that waits for deadlines, for clocks that are set.
-const SLEEP_MS_MAX: i64 = 60_000;
 
 /// Largest group record; of a topic with small segments half a segment.
 const RECORD_BYTES_MAX: usize = 1_000_000;
@@ -59,7 +56,7 @@ struct Shared {
     config: Config,
     topic: TopicSettings,
     shards: RwLock<HashMap<TopicIdPartition, Arc<Shard>>>,
-    /// The deadline that the task sleeps to.
+    /// The deadline that the task sleeps to, in elapsed time.
     armed: AtomicI64,
     deadline_is_earlier: Notify,
     view_is_behind: AtomicBool,
@@ -442,9 +439,13 @@ impl Shared {
         self.shards.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
+    fn now(&self) -> Now {
+        Now { date: self.clock.now(), elapsed: self.clock.elapsed() }
+    }
+
     /// Lets an event happen, and tells the tasks what has changed for them.
     fn step(&self, shard: &Shard, event: Event) {
-        let stepped = shard.step(self.clock.now(), event);
+        let stepped = shard.step(self.now(), event);
         if stepped.deadline.is_some_and(|at| at < self.armed.load(Ordering::Acquire)) {
             self.deadline_is_earlier.notify_one();
         }
@@ -454,11 +455,11 @@ impl Shared {
     }
 
     /// Ticks what is due, and arms the next deadline.
-    fn tick(&self) -> TimestampMs {
+    fn tick(&self) -> i64 {
         // Nothing is armed while the shards are asked, so that whoever sets a deadline meanwhile
         // wakes the task again.
         self.armed.store(i64::MAX, Ordering::Release);
-        let now = self.clock.now();
+        let now = self.clock.elapsed();
         let mut earliest = i64::MAX;
         for shard in self.all_shards() {
             if shard.deadline().is_some_and(|at| at <= now) {
@@ -514,7 +515,7 @@ async fn run_deadlines(shared: Arc<Shared>) {
     let mut closing = shared.closing.subscribe();
     loop {
         let earliest = shared.tick();
-        let delay_ms = earliest.saturating_sub(shared.clock.now()).clamp(0, SLEEP_MS_MAX);
+        let delay_ms = earliest.saturating_sub(shared.clock.elapsed()).max(0);
         let delay = Duration::from_millis(delay_ms.unsigned_abs());
         // Cancel-safe: `Notify` keeps a permit that was not taken, the others have no effects.
         tokio::select! {

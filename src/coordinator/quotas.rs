@@ -131,7 +131,7 @@ impl Quotas {
         value: f64,
     ) -> i64 {
         let Some((limit, scope)) = self.limits().of(key, client.user, client.id) else { return 0 };
-        let now = self.clock.now();
+        let now = self.clock.elapsed();
         let mut sensors = lock(sensors);
         let window = sensors.window();
         let rate = sensors.get(now, User::of(scope, client.user, client.id));
@@ -145,7 +145,7 @@ impl Quotas {
     pub fn change(&self, client: Client<'_>, partitions: usize, strict: bool) -> i64 {
         let key = Key::ControllerMutationRate;
         let Some((limit, scope)) = self.limits().of(key, client.user, client.id) else { return 0 };
-        let now = self.clock.now();
+        let now = self.clock.elapsed();
         let mut sensors = lock(&self.changed);
         let window = sensors.window();
         let bucket = sensors.get(now, User::of(scope, client.user, client.id));
@@ -168,7 +168,7 @@ impl Quotas {
             return None;
         }
         let limit = self.limits().of_ip(ip)?;
-        let now = self.clock.now();
+        let now = self.clock.elapsed();
         let mut sensors = lock(&self.arrived);
         let window = sensors.window();
         let rate = sensors.get(now, ip.to_canonical());
@@ -187,7 +187,7 @@ impl Quotas {
         if self.connections_per_second == i32::MAX as u32 {
             return 0;
         }
-        let now = self.clock.now();
+        let now = self.clock.elapsed();
         let mut rate = lock(&self.arrived_in_all);
         rate.record(&self.window, now, 1.0);
         // A rate of zero lets one in per sample, where Kafka would let in none for ever.
@@ -210,22 +210,23 @@ fn bit(key: Key) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Manual;
     use crate::config::{NodeConfig, Sources};
 
-    fn quotas(rate: u32) -> (Quotas, Arc<std::sync::atomic::AtomicI64>) {
+    fn quotas(rate: u32) -> (Quotas, Arc<Manual>) {
         let mut config = NodeConfig::load(&Sources::default()).unwrap().quotas;
         config.connections_per_second = rate;
-        let now = Arc::new(1_000_000.into());
-        (Quotas::new(Clock::Manual(Arc::clone(&now)), &config), now)
+        let clock = Arc::new(Manual::at(1_000_000));
+        (Quotas::new(Clock::Manual(Arc::clone(&clock)), &config), clock)
     }
 
     #[test]
     fn accepting_pauses_when_connections_come_too_fast() {
-        let (limited, now) = quotas(2);
+        let (limited, clock) = quotas(2);
         let pauses: Vec<u64> = (0..22).map(|_| limited.pause_ms()).collect();
         assert_eq!(pauses[..20], [0; 20]);
         assert_eq!(pauses[20..], [500, 1000], "at most a sample's");
-        now.fetch_add(11_000, Ordering::Relaxed);
+        clock.advance(11_000);
         assert_eq!(limited.pause_ms(), 0);
         assert_eq!(quotas(0).0.pause_ms(), 1000);
         let (unlimited, _) = quotas(i32::MAX as u32);

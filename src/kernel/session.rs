@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::types::{LeaderEpoch, Offset, PartitionIndex, TimestampMs, Uuid};
+use super::types::{LeaderEpoch, Offset, PartitionIndex, Uuid};
 
 #[cfg(test)]
 #[path = "session_tests.rs"]
@@ -119,8 +119,8 @@ const PARTITIONS_MAX: usize = 500_000;
 struct Session {
     epoch: i32,
     by_id: bool,
-    created: TimestampMs,
-    last_used: TimestampMs,
+    created: i64,
+    last_used: i64,
     next_place: u64,
     places: HashMap<Key, u64>,
     partitions: BTreeMap<u64, Remembered>,
@@ -149,8 +149,8 @@ impl Sessions {
         self.sessions.is_empty()
     }
 
-    /// Judges a request and says what to read for it.
-    pub fn open(&mut self, now: TimestampMs, request: Request) -> Result<Opened, Error> {
+    /// Judges a request and says what to read for it. `now` is elapsed time in milliseconds.
+    pub fn open(&mut self, now: i64, request: Request) -> Result<Opened, Error> {
         if request.epoch == FINAL_EPOCH || request.epoch == INITIAL_EPOCH {
             // A full request replaces the session it names.
             self.sessions.remove(&request.id);
@@ -195,7 +195,7 @@ impl Sessions {
         self.sessions.remove(&id);
     }
 
-    fn create(&mut self, now: TimestampMs, id: i32, by_id: bool, wanted: &[Wanted]) -> i32 {
+    fn create(&mut self, now: i64, id: i32, by_id: bool, wanted: &[Wanted]) -> i32 {
         let total: usize = self.sessions.values().map(|session| session.partitions.len()).sum();
         let too_many =
             wanted.len() > SESSION_PARTITIONS_MAX || total + wanted.len() > PARTITIONS_MAX;
@@ -221,7 +221,7 @@ impl Sessions {
 
     /// Makes room: for any session by one that was idle too long, for a larger one also by a
     /// smaller one that has lived its time.
-    fn evict(&mut self, now: TimestampMs, size: usize) -> bool {
+    fn evict(&mut self, now: i64, size: usize) -> bool {
         let victim = self
             .sessions
             .iter()

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::kernel::batch::{BatchBuilder, BatchHeader};
 use crate::kernel::group::records::Record;
-use crate::kernel::group::{Config, Effect, Error, Event, Groups, Response, Ticket};
+use crate::kernel::group::{Config, Effect, Error, Event, Groups, Now, Response, Ticket};
 use crate::kernel::records::read_records;
 use crate::kernel::types::{Offset, TimestampMs};
 use crate::storage::append::Prepared;
@@ -46,7 +46,8 @@ struct State {
 
 /// What a step means for the tasks of the coordinator.
 pub(super) struct Stepped {
-    pub(super) deadline: Option<TimestampMs>,
+    /// In elapsed time.
+    pub(super) deadline: Option<i64>,
     pub(super) has_changes: bool,
 }
 
@@ -161,13 +162,14 @@ impl Shard {
         let mut state = self.lock();
         if state.waiting.remove(&ticket).is_some() {
             // Time stands still here: a vanished client changes nothing before its session ends.
-            state.groups.step(TimestampMs::MIN, Event::Abandon { ticket }, &mut Vec::new());
+            let never = Now { date: TimestampMs::MIN, elapsed: i64::MIN };
+            state.groups.step(never, Event::Abandon { ticket }, &mut Vec::new());
         }
     }
 
     /// Lets an event happen: the records it leads to are appended in order, and its answers go to
     /// those who wait, who let them out once everything so far is durable.
-    pub(super) fn step(&self, now: TimestampMs, event: Event) -> Stepped {
+    pub(super) fn step(&self, now: Now, event: Event) -> Stepped {
         let mut effects = Vec::new();
         let mut state = self.lock();
         state.groups.step(now, event, &mut effects);
@@ -179,7 +181,7 @@ impl Shard {
                 Effect::Reply { ticket, response } => replies.push((ticket, response)),
             }
         }
-        if let Err(error) = state.append(&self.partition, records, now) {
+        if let Err(error) = state.append(&self.partition, records, now.date) {
             if !matches!(self.partition.check_online(), Err(StorageError::Deleted)) {
                 tracing::error!(partition = self.partition.id.partition, %error,
                     "groups cannot be stored: they are unavailable until the broker is restarted");
@@ -200,7 +202,7 @@ impl Shard {
         Stepped { deadline: state.groups.next_deadline(), has_changes: !state.changes.is_empty() }
     }
 
-    pub(super) fn deadline(&self) -> Option<TimestampMs> {
+    pub(super) fn deadline(&self) -> Option<i64> {
         self.lock().groups.next_deadline()
     }
 
@@ -290,7 +292,7 @@ impl State {
             let Some(key) = record.key else { continue };
             let (key, value) = (owned(&key), record.value.as_ref().map(owned));
             self.changes.insert(key.clone(), value.clone());
-            self.groups.step(0, Event::Replay { key, value }, &mut Vec::new());
+            self.groups.step(Now::default(), Event::Replay { key, value }, &mut Vec::new());
         }
     }
 }
@@ -319,7 +321,7 @@ fn load_view(partition: &Partition, rocks: &Rocks, groups: &mut Groups) -> Optio
     let is_whole = rocks.scan(&prefix, |key, value| {
         let key = Bytes::copy_from_slice(&key[prefix.len()..]);
         let value = Some(Bytes::copy_from_slice(value));
-        groups.step(0, Event::Replay { key, value }, &mut Vec::new());
+        groups.step(Now::default(), Event::Replay { key, value }, &mut Vec::new());
     });
     is_whole.then_some(applied)
 }

@@ -11,6 +11,11 @@ use crate::kernel::types::{TopicIdPartition, Uuid};
 use crate::storage::flusher::Flusher;
 use crate::storage::partition::Durability;
 
+/// A moment at which both clocks show the same.
+fn at(ms: i64) -> Now {
+    Now { date: ms, elapsed: ms }
+}
+
 const ID: TopicIdPartition = TopicIdPartition { topic_id: Uuid([7; 16]), partition: 0 };
 
 struct Place {
@@ -45,7 +50,7 @@ impl Place {
     fn load(&self) -> Arc<Shard> {
         let partition = self.partitions.get(&ID).unwrap();
         let shard = Shard::load(partition, &self.partitions, Config::default()).unwrap();
-        shard.step(1, Event::Loaded);
+        shard.step(at(1), Event::Loaded);
         Arc::new(shard)
     }
 
@@ -73,7 +78,7 @@ async fn commit(shard: &Arc<Shard>, offset: Offset) {
             metadata: "m".into(),
         }],
     };
-    shard.step(5, Event::CommitOffsets { ticket, request: Box::new(request) });
+    shard.step(at(5), Event::CommitOffsets { ticket, request: Box::new(request) });
     assert_eq!(waiting.answer().await, Ok(Response::Commit(Ok(vec![Ok(())]))));
 }
 
@@ -111,7 +116,7 @@ async fn tombstones_leave_the_view() {
     let shard = place.load();
     commit(&shard, 10).await;
     place.update_view(&shard).await;
-    shard.step(6, Event::TopicsDeleted(vec!["t".into()]));
+    shard.step(at(6), Event::TopicsDeleted(vec!["t".into()]));
     place.update_view(&shard).await;
     let mut records = 0;
     let prefix = group_record::prefix(ID);
@@ -128,7 +133,7 @@ async fn a_shard_that_cannot_store_sends_everybody_away() {
     place.partitions.get(&ID).unwrap().poison(&std::io::Error::other("a test"));
     let (ticket, waiting) = Shard::wait(&shard);
     let group_ids = vec!["g".into()];
-    shard.step(7, Event::DeleteGroups { ticket, group_ids });
+    shard.step(at(7), Event::DeleteGroups { ticket, group_ids });
     assert_eq!(waiting.answer().await, Err(Error::NotCoordinator));
     assert_eq!(shard.deadline(), None);
 }
@@ -154,7 +159,7 @@ async fn many_records_of_one_step_are_all_stored() {
         retention_ms: None,
         offsets: offsets.collect(),
     };
-    shard.step(5, Event::CommitOffsets { ticket, request: Box::new(request) });
+    shard.step(at(5), Event::CommitOffsets { ticket, request: Box::new(request) });
     assert!(waiting.answer().await.is_ok());
     let fetched = place.load().look(|groups| groups.fetch_offsets("g", None));
     assert_eq!(fetched[0].1.len(), 20_000);

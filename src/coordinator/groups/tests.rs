@@ -3,7 +3,10 @@
 
 use std::path::PathBuf;
 
+use bytes::Bytes;
+
 use super::*;
+use crate::clock::Manual;
 use crate::config::Sources;
 use crate::kernel::group::CommitPartition;
 use crate::kernel::meta::command::TopicRef;
@@ -56,8 +59,12 @@ async fn place(name: &str) -> Place {
 
 impl Place {
     async fn open(&self) -> GroupCoordinator {
+        self.open_with(Clock::System).await
+    }
+
+    async fn open_with(&self, clock: Clock) -> GroupCoordinator {
         let (control, partitions) = (self.control.clone(), Arc::clone(&self.partitions));
-        let groups = GroupCoordinator::new(Clock::System, control, partitions, &self.config);
+        let groups = GroupCoordinator::new(clock, control, partitions, &self.config);
         groups.open().await;
         groups
     }
@@ -190,6 +197,40 @@ async fn offsets_of_a_topic_that_went_before_a_crash_do_not_come_back() {
     let groups = place.open().await;
     assert_eq!(committed(&groups, "g", "t").await, -1);
     assert_eq!(committed(&groups, "g", "kept").await, 5);
+    groups.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_date_that_is_set_forward_ends_no_session() {
+    let place = place("date").await;
+    let clock = Arc::new(Manual::at(1_000_000));
+    let groups = place.open_with(Clock::Manual(Arc::clone(&clock))).await;
+    groups.create_topic(Uuid([9; 16])).await.unwrap();
+    let request = JoinRequest {
+        group_id: "g".into(),
+        member_id: "".into(),
+        group_instance_id: None,
+        client_id: "".into(),
+        client_host: "".into(),
+        session_timeout_ms: 10_000,
+        rebalance_timeout_ms: 10_000,
+        protocol_type: "consumer".into(),
+        protocols: vec![("range".into(), Bytes::from_static(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0]))],
+        new_member_id: "m".into(),
+        require_known_member_id: false,
+        supports_skip_assignment: false,
+    };
+    let joined = groups.join(request);
+    clock.advance(3_000);
+    groups.shared.tick();
+    assert_eq!(joined.await.unwrap().generation, 1);
+    let members = async || groups.describe("g").await.unwrap().unwrap().members.len();
+    clock.set_date_forward(24 * 3_600_000);
+    groups.shared.tick();
+    assert_eq!(members().await, 1);
+    clock.advance(10_000);
+    groups.shared.tick();
+    assert_eq!(members().await, 0);
     groups.close().await;
 }
 

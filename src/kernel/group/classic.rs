@@ -242,7 +242,7 @@ impl Group {
     pub(super) fn transition(&mut self, step: &Step<'_>, state: State) {
         self.previous_state = self.state;
         self.state = state;
-        self.state_since = step.now;
+        self.state_since = step.now.date;
     }
 
     pub(super) fn has_all_members_joined(&self) -> bool {

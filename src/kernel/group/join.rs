@@ -9,8 +9,7 @@ use super::consumer_protocol;
 use super::event::{Effect, JoinRequest, Response, Ticket};
 use super::member::Member;
 use super::records;
-use super::{Config, Error, Groups, Step};
-use crate::kernel::types::TimestampMs;
+use super::{Config, Error, Groups, Now, Step};
 
 /// IDs that a group may have given out to members that did not come back yet, where the members
 /// of a group are not limited.
@@ -19,7 +18,7 @@ const PENDING_JOINS_MAX: usize = 100_000;
 impl Groups {
     pub(super) fn join(
         &mut self,
-        now: TimestampMs,
+        now: Now,
         ticket: Ticket,
         request: &JoinRequest,
         out: &mut Vec<Effect>,
@@ -43,7 +42,7 @@ impl Groups {
             None => self
                 .groups
                 .entry(Arc::clone(group_id))
-                .or_insert_with(|| Group::new(Arc::clone(group_id), now)),
+                .or_insert_with(|| Group::new(Arc::clone(group_id), now.date)),
         };
         group.join(&mut step, ticket, request);
         self.remove_if_vacant(group_id);

@@ -93,13 +93,22 @@ pub struct Groups {
     /// In order of ID, so that the same events have the same effects in the same order.
     groups: BTreeMap<Arc<str>, Group>,
     timers: Timers,
-    retention_check_at: Option<TimestampMs>,
+    retention_check_at: Option<i64>,
     skipped_records: u64,
+}
+
+/// The moment of a step, by two clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// The date, which somebody may set: records carry it, and offsets age by it.
+    pub date: TimestampMs,
+    /// Milliseconds since any moment, which run evenly: sessions and rebalances end by them.
+    pub elapsed: i64,
 }
 
 /// What the rules of one group need from around it during one step.
 struct Step<'a> {
-    now: TimestampMs,
+    now: Now,
     config: &'a Config,
     timers: &'a mut Timers,
     out: &'a mut Vec<Effect>,
@@ -115,7 +124,7 @@ impl Step<'_> {
     }
 
     fn schedule(&mut self, timer: Timer, delay_ms: i64) {
-        self.timers.schedule(timer, self.now.saturating_add(delay_ms.max(0)));
+        self.timers.schedule(timer, self.now.elapsed.saturating_add(delay_ms.max(0)));
     }
 }
 
@@ -133,7 +142,7 @@ impl Groups {
     }
 
     /// Lets one event happen at `now` and appends what follows from it to `out`.
-    pub fn step(&mut self, now: TimestampMs, event: Event, out: &mut Vec<Effect>) {
+    pub fn step(&mut self, now: Now, event: Event, out: &mut Vec<Effect>) {
         if self.phase != Phase::Active {
             return self.step_inactive(now, event, out);
         }
@@ -161,14 +170,14 @@ impl Groups {
             }
             Event::TopicsDeleted(topics) => self.delete_topics(&topics, out),
             Event::Abandon { .. } | Event::Tick | Event::Loaded => {}
-            Event::Replay { key, value } => self.replay(now, &key, value.as_deref()),
+            Event::Replay { key, value } => self.replay(now.date, &key, value.as_deref()),
             Event::Unload => self.unload(out),
         }
         self.run_timers(now, out);
     }
 
-    /// When `step` wants to be called with `Tick` at the latest. Cheap.
-    pub fn next_deadline(&self) -> Option<TimestampMs> {
+    /// When `step` wants to be called with `Tick` at the latest, in elapsed time. Cheap.
+    pub fn next_deadline(&self) -> Option<i64> {
         // Without groups nothing can grow old.
         let check = self.retention_check_at.filter(|_| !self.groups.is_empty());
         self.timers.next().into_iter().chain(check).min()
@@ -182,7 +191,7 @@ impl Groups {
 
     /// Before loading ends and after unloading there is one answer for everything, except that a
     /// heartbeat while loading is accepted: no session has started yet.
-    fn step_inactive(&mut self, now: TimestampMs, event: Event, out: &mut Vec<Effect>) {
+    fn step_inactive(&mut self, now: Now, event: Event, out: &mut Vec<Effect>) {
         let loading = self.phase == Phase::Loading;
         let error = match self.phase {
             Phase::Loading => Error::CoordinatorLoadInProgress,
@@ -204,7 +213,7 @@ impl Groups {
             }
             Event::DeleteOffsets { ticket, .. } => (ticket, Response::DeleteOffsets(Err(error))),
             Event::Replay { key, value } if loading => {
-                return self.replay(now, &key, value.as_deref());
+                return self.replay(now.date, &key, value.as_deref());
             }
             Event::Loaded if loading => return self.finish_loading(now, out),
             Event::Unload => return self.unload(out),
@@ -219,14 +228,14 @@ impl Groups {
 
     /// Starts the sessions of all members, as if each had just sent a heartbeat, and rebalances
     /// groups that have become too large for a lowered limit.
-    fn finish_loading(&mut self, now: TimestampMs, out: &mut Vec<Effect>) {
+    fn finish_loading(&mut self, now: Now, out: &mut Vec<Effect>) {
         self.phase = Phase::Active;
         let mut step = Step { now, config: &self.config, timers: &mut self.timers, out };
         for group in self.groups.values_mut() {
             group.start_sessions(&mut step);
         }
         let interval_ms = self.config.offsets_retention_check_interval_ms;
-        self.retention_check_at = Some(now.saturating_add(interval_ms));
+        self.retention_check_at = Some(now.elapsed.saturating_add(interval_ms));
         self.run_timers(now, out);
     }
 
@@ -242,8 +251,8 @@ impl Groups {
 
     /// Runs what is due. A rule may set a timer that is due at once (a delay of 0), so this goes on
     /// until nothing is.
-    fn run_timers(&mut self, now: TimestampMs, out: &mut Vec<Effect>) {
-        while let Some(timer) = self.timers.pop_due(now) {
+    fn run_timers(&mut self, now: Now, out: &mut Vec<Effect>) {
+        while let Some(timer) = self.timers.pop_due(now.elapsed) {
             let (Timer::Join(group_id) | Timer::Sync(group_id) | Timer::Session(group_id, _)) =
                 &timer;
             let Some(group) = self.groups.get_mut(group_id) else { continue };
@@ -255,10 +264,10 @@ impl Groups {
             }
             self.remove_if_vacant(&timer_group(timer));
         }
-        if self.retention_check_at.is_some_and(|at| at <= now) {
+        if self.retention_check_at.is_some_and(|at| at <= now.elapsed) {
             let interval_ms = self.config.offsets_retention_check_interval_ms.max(1);
-            self.retention_check_at = Some(now.saturating_add(interval_ms));
-            self.expire_offsets(now, out);
+            self.retention_check_at = Some(now.elapsed.saturating_add(interval_ms));
+            self.expire_offsets(now.date, out);
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::classic::{Group, State};
 use super::event::{CommitPartition, CommitRequest, Effect, FetchedOffset, FetchedTopics};
 use super::records::{self, OffsetValue};
-use super::{Config, Error, Groups, Step};
+use super::{Config, Error, Groups, Now, Step};
 use crate::kernel::types::{Offset, PartitionIndex, TimestampMs};
 
 /// Committed offsets by topic and partition.
@@ -105,7 +105,7 @@ fn fetched(partition: PartitionIndex, value: &OffsetValue) -> FetchedOffset {
 impl Groups {
     pub(super) fn commit_offsets(
         &mut self,
-        now: TimestampMs,
+        now: Now,
         request: &CommitRequest,
         out: &mut Vec<Effect>,
     ) -> Result<Vec<Result<(), Error>>, Error> {
@@ -123,7 +123,7 @@ impl Groups {
         }
         let results: Vec<Result<(), Error>> =
             request.offsets.iter().map(|offset| validate_offset(&self.config, offset)).collect();
-        self.group_or_new(&request.group_id, now);
+        self.group_or_new(&request.group_id, now.date);
         let Some(group) = self.groups.get_mut(&request.group_id) else { return Ok(results) };
         let mut step = Step { now, config: &self.config, timers: &mut self.timers, out };
         if matches!(group.state, State::Stable | State::PreparingRebalance) {
@@ -244,14 +244,14 @@ impl Group {
 
     fn commit(&mut self, step: &mut Step<'_>, commit: &CommitPartition, retention_ms: Option<i64>) {
         let expire_timestamp =
-            retention_ms.map(|retention_ms| step.now.saturating_add(retention_ms).max(0));
+            retention_ms.map(|retention_ms| step.now.date.saturating_add(retention_ms).max(0));
         let value = OffsetValue {
             offset: commit.offset,
             // The only format of the record that holds an expiry has no room for the epoch. To
             // forget it now gives the same answer before and after a restart.
             leader_epoch: if expire_timestamp.is_some() { -1 } else { commit.leader_epoch },
             metadata: Arc::clone(&commit.metadata),
-            commit_timestamp: step.now,
+            commit_timestamp: step.now.date,
             expire_timestamp,
             topic_id: commit.topic_id,
         };

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use super::classic::{Group, State};
 use super::event::{Effect, HeartbeatRequest, LeaveResult, LeavingMember, Response, Ticket};
-use super::{Error, Groups, Step};
-use crate::kernel::types::TimestampMs;
+use super::{Error, Groups, Now, Step};
 
 impl Groups {
     pub(super) fn heartbeat(
         &mut self,
-        now: TimestampMs,
+        now: Now,
         request: &HeartbeatRequest,
         out: &mut Vec<Effect>,
     ) -> Result<(), Error> {
@@ -33,7 +32,7 @@ impl Groups {
 
     pub(super) fn leave(
         &mut self,
-        now: TimestampMs,
+        now: Now,
         ticket: Ticket,
         group_id: &Arc<str>,
         members: Vec<LeavingMember>,

@@ -8,13 +8,12 @@ use bytes::Bytes;
 use super::classic::{Group, State};
 use super::event::{Effect, Response, SyncRequest, Synced, Ticket};
 use super::timers::Timer;
-use super::{Error, Groups, Step};
-use crate::kernel::types::TimestampMs;
+use super::{Error, Groups, Now, Step};
 
 impl Groups {
     pub(super) fn sync(
         &mut self,
-        now: TimestampMs,
+        now: Now,
         ticket: Ticket,
         request: &SyncRequest,
         out: &mut Vec<Effect>,

@@ -1,10 +1,9 @@
-//! The deadlines of a shard: at most one for each named timer, in order of time. Nothing sleeps
-//! here; the shell asks for the earliest deadline and sends a tick.
+//! The deadlines of a shard: at most one for each named timer, in order of time. They are in
+//! milliseconds of elapsed time, not dates. Nothing sleeps here; the shell asks for the earliest
+//! deadline and sends a tick.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-
-use crate::kernel::types::TimestampMs;
 
 /// What a deadline is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,13 +19,13 @@ pub(super) enum Timer {
 /// All deadlines of a shard.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    by_time: BTreeSet<(TimestampMs, Timer)>,
-    time_of: HashMap<Timer, TimestampMs>,
+    by_time: BTreeSet<(i64, Timer)>,
+    time_of: HashMap<Timer, i64>,
 }
 
 impl Timers {
     /// Sets or moves a timer.
-    pub(super) fn schedule(&mut self, timer: Timer, at: TimestampMs) {
+    pub(super) fn schedule(&mut self, timer: Timer, at: i64) {
         if let Some(before) = self.time_of.insert(timer.clone(), at) {
             self.by_time.remove(&(before, timer.clone()));
         }
@@ -41,13 +40,13 @@ impl Timers {
     }
 
     /// The earliest deadline.
-    pub(super) fn next(&self) -> Option<TimestampMs> {
+    pub(super) fn next(&self) -> Option<i64> {
         self.by_time.first().map(|(at, _)| *at)
     }
 
     /// Takes out the earliest timer whose time has come.
-    pub(super) fn pop_due(&mut self, now: TimestampMs) -> Option<Timer> {
-        if self.next()? > now {
+    pub(super) fn pop_due(&mut self, elapsed: i64) -> Option<Timer> {
+        if self.next()? > elapsed {
             return None;
         }
         let (_, timer) = self.by_time.pop_first()?;
