@@ -55,7 +55,8 @@ struct Shared {
     partitions: Arc<Partitions>,
     config: Config,
     topic: TopicSettings,
-    shards: RwLock<HashMap<TopicIdPartition, Arc<Shard>>>,
+    /// None for a partition that cannot be read: it is not tried again before the next start.
+    shards: RwLock<HashMap<TopicIdPartition, Option<Arc<Shard>>>>,
     /// The deadline that the task sleeps to, in elapsed time.
     armed: AtomicI64,
     deadline_is_earlier: Notify,
@@ -416,27 +417,35 @@ impl Shared {
     /// there is nothing to read yet.
     fn shard(&self, id: TopicIdPartition) -> Result<Arc<Shard>, Error> {
         let known = self.shards.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
-        if let Some(shard) = known {
-            return Ok(shard);
+        if let Some(known) = known {
+            return known.ok_or(Error::NotCoordinator);
         }
         let partition = self.partitions.get(&id).ok_or(Error::NotCoordinator)?;
         let mut shards = self.shards.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shard) = shards.get(&id) {
-            return Ok(Arc::clone(shard));
+        if let Some(known) = shards.get(&id) {
+            return known.clone().ok_or(Error::NotCoordinator);
         }
         let loaded = Shard::load(partition, &self.partitions, self.config.clone());
-        let shard = Arc::new(loaded.map_err(|error| {
-            tracing::error!(partition = id.partition, %error, "groups cannot be loaded");
-            Error::NotCoordinator
-        })?);
-        shards.insert(id, Arc::clone(&shard));
+        let loaded = loaded.inspect_err(|error| {
+            tracing::error!(partition = id.partition, %error,
+                "groups cannot be loaded: they are unavailable until the broker is restarted");
+        });
+        let shard = loaded.ok().map(Arc::new);
+        shards.insert(id, shard.clone());
         drop(shards);
+        let shard = shard.ok_or(Error::NotCoordinator)?;
         self.step(&shard, Event::Loaded);
         Ok(shard)
     }
 
     fn all_shards(&self) -> Vec<Arc<Shard>> {
-        self.shards.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.shards
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .flatten()
+            .cloned()
+            .collect()
     }
 
     fn now(&self) -> Now {
@@ -475,14 +484,16 @@ impl Shared {
     /// wait are sent away, to found their groups again in a new topic.
     async fn drop_old_shards(&self) {
         let current = self.offsets_topic().map(|(id, _)| id);
-        let old: Vec<Arc<Shard>> = {
+        let old: Vec<_> = {
             let mut shards = self.shards.write().unwrap_or_else(PoisonError::into_inner);
-            shards.extract_if(|id, _| Some(id.topic_id) != current).map(|(_, s)| s).collect()
+            shards.extract_if(|id, _| Some(id.topic_id) != current).collect()
         };
         let mut changes = Changes::default();
-        for shard in &old {
-            self.step(shard, Event::Unload);
-            shard.forget_view(&mut changes);
+        for (id, shard) in old {
+            if let Some(shard) = shard {
+                self.step(&shard, Event::Unload);
+            }
+            shard::delete_view(id, &mut changes);
         }
         let _writer = self.view_writer.lock().await;
         self.commit_view(changes).await;

@@ -12,7 +12,7 @@ use crate::kernel::batch::{BatchBuilder, BatchHeader};
 use crate::kernel::group::records::Record;
 use crate::kernel::group::{Config, Effect, Error, Event, Groups, Now, Response, Ticket};
 use crate::kernel::records::read_records;
-use crate::kernel::types::{Offset, TimestampMs};
+use crate::kernel::types::{Offset, TimestampMs, TopicIdPartition};
 use crate::storage::append::Prepared;
 use crate::storage::error::{ReadError, StorageError};
 use crate::storage::partition::Partition;
@@ -223,13 +223,6 @@ impl Shard {
         self.lock().waiting.len()
     }
 
-    /// Removes the view of a partition that is gone with its topic.
-    pub(super) fn forget_view(&self, changes: &mut Changes) {
-        let prefix = group_record::prefix(self.partition.id);
-        changes.delete(&group_record::applied_key(self.partition.id));
-        changes.delete_range(&prefix, &prefix_end(&prefix));
-    }
-
     /// Adds what the view does not have, once it is durable: the view must never be ahead of the
     /// log.
     pub(super) async fn add_durable_changes(&self, changes: &mut Changes) -> bool {
@@ -327,16 +320,22 @@ fn load_view(partition: &Partition, rocks: &Rocks, groups: &mut Groups) -> Optio
 }
 
 fn forget_view(partition: &Partition, rocks: &Rocks) {
-    let applied_key = group_record::applied_key(partition.id);
-    let prefix = group_record::prefix(partition.id);
-    if rocks.get(&applied_key).is_none() && partition.high_watermark() == 0 {
+    if rocks.get(&group_record::applied_key(partition.id)).is_none()
+        && partition.high_watermark() == 0
+    {
         // A new partition has left nothing behind.
         return;
     }
     let mut changes = Changes::default();
-    changes.delete(&applied_key);
-    changes.delete_range(&prefix, &prefix_end(&prefix));
+    delete_view(partition.id, &mut changes);
     rocks.commit(changes);
+}
+
+/// Removes the view of a partition.
+pub(super) fn delete_view(id: TopicIdPartition, changes: &mut Changes) {
+    let prefix = group_record::prefix(id);
+    changes.delete(&group_record::applied_key(id));
+    changes.delete_range(&prefix, &prefix_end(&prefix));
 }
 
 #[cfg(test)]

@@ -234,6 +234,35 @@ async fn a_date_that_is_set_forward_ends_no_session() {
     groups.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_that_cannot_be_read_is_read_again_only_at_the_next_start() {
+    let place = place("unreadable").await;
+    place.create_topic("t", 3).await;
+    let groups = place.open().await;
+    groups.create_topic(Uuid([9; 16])).await.unwrap();
+    groups.commit(commit_request("g", "t", 5)).await.unwrap();
+    groups.close().await;
+    let id = TopicIdPartition { topic_id: Uuid([9; 16]), partition: partition_of("g", 50) };
+    let mut changes = Changes::default();
+    shard::delete_view(id, &mut changes);
+    place.partitions.rocks().commit(changes);
+    let folder = place.partitions.get(&id).unwrap().folder.clone();
+    let segment = folder.join("00000000000000000000.log");
+    let whole = std::fs::read(&segment).unwrap();
+    let mut broken = whole.clone();
+    broken[70] ^= 1;
+    std::fs::write(&segment, broken).unwrap();
+    let groups = place.open().await;
+    assert_eq!(groups.describe("g").await, Err(Error::NotCoordinator));
+    assert!(!groups.is_coordinator_of("g"));
+    std::fs::write(&segment, whole).unwrap();
+    assert_eq!(groups.describe("g").await, Err(Error::NotCoordinator));
+    groups.close().await;
+    let groups = place.open().await;
+    assert_eq!(committed(&groups, "g", "t").await, 5);
+    groups.close().await;
+}
+
 #[test]
 fn groups_go_where_kafka_puts_them() {
     // Java: "".hashCode() = 0, "test".hashCode() = 3556498, "connect-cluster" negative,
