@@ -78,13 +78,13 @@ impl Groups {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::group::{CommitPartition, CommitRequest, Config, Event};
+    use crate::kernel::group::{CommitPartition, CommitRequest, Config, Event, Now};
     use crate::kernel::types::Uuid;
 
     /// Groups without members, each with offsets of so many partitions of topic `t`.
     fn groups(offset_counts: &[(&str, i32)]) -> Groups {
         let mut groups = Groups::new(Config::default());
-        groups.step(0, Event::Loaded, &mut Vec::new());
+        groups.step(Now::default(), Event::Loaded, &mut Vec::new());
         for (id, count) in offset_counts {
             let offset = |partition| CommitPartition {
                 topic: "t".into(),
@@ -103,7 +103,7 @@ mod tests {
                 offsets: (0..*count).map(offset).collect(),
             };
             let event = Event::CommitOffsets { ticket: 0, request: Box::new(request) };
-            groups.step(0, event, &mut Vec::new());
+            groups.step(Now::default(), event, &mut Vec::new());
         }
         groups
     }
