@@ -17,7 +17,7 @@ fn every_answer_is_kafkas_but_for_what_has_a_reason() {
     let verdict = judge(&scenarios, &recording, &felice, &reasons).unwrap();
     assert!(verdict.compared > 5_000, "{verdict}");
     assert!(verdict.differences.is_empty(), "{verdict}");
-    assert_eq!(reasons.unused(), [""; 0], "reasons without a difference");
+    assert_eq!(reasons.unused(&verdict), [""; 0], "reasons without a difference");
 }
 
 #[test]

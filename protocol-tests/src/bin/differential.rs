@@ -94,7 +94,7 @@ fn run(options: &Options) -> Result<bool, String> {
     }
     let reasons = Reasons::load()?;
     let verdict = judge(&scenarios, &recording, &felice, &reasons)?;
-    let unused = if options.only.is_empty() { reasons.unused() } else { Vec::new() };
+    let unused = if options.only.is_empty() { reasons.unused(&verdict) } else { Vec::new() };
     unused.iter().for_each(|line| println!("a reason without a difference: {line}"));
     print!("{verdict}");
     println!("differential: {} differences have a reason", reasons.allowed_count());

@@ -86,9 +86,11 @@ impl Reasons {
         line.is_some()
     }
 
-    /// Lines that allowed nothing: what they speak of is mended, or never was.
-    pub fn unused(&self) -> Vec<&str> {
-        let unused = self.lines.iter().filter(|line| line.used.get() == 0);
+    /// Lines that allowed nothing: what they speak of is mended, or never was. Lines about what is
+    /// not served may wait for it.
+    pub fn unused(&self, verdict: &Verdict) -> Vec<&str> {
+        let waits = |line: &Allowed| verdict.unserved.keys().any(|case| matches(&line.case, case));
+        let unused = self.lines.iter().filter(|line| line.used.get() == 0 && !waits(line));
         unused.map(|line| line.line.as_str()).collect()
     }
 
@@ -128,8 +130,8 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 pub struct Verdict {
     /// Answers that were compared.
     pub compared: usize,
-    /// Answers in versions that Felice does not serve.
-    pub unserved: usize,
+    /// Answers in versions that Felice does not serve, by case.
+    pub unserved: BTreeMap<String, usize>,
     /// Differences without a reason and the versions they are seen in.
     pub differences: BTreeMap<Difference, Vec<i16>>,
 }
@@ -147,7 +149,7 @@ impl fmt::Display for Verdict {
              versions that Felice does not serve",
             self.compared,
             self.differences.len(),
-            self.unserved
+            self.unserved.values().sum::<usize>()
         )
     }
 }
@@ -178,7 +180,7 @@ pub fn compare(kafka: &[Seen], felice: &[Seen], reasons: &Reasons, verdict: &mut
     for seen in kafka {
         let answer = answers.get(&key(seen)).copied().unwrap_or(&nothing);
         if answer == "unserved" {
-            verdict.unserved += 1;
+            *verdict.unserved.entry(seen.case.clone()).or_insert(0) += 1;
             continue;
         }
         verdict.compared += 1;

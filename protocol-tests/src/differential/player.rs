@@ -54,6 +54,8 @@ pub struct Player<'a> {
     count: u64,
     seen: Vec<Seen>,
     silent_cases: Vec<String>,
+    /// Whether the version that is played is not served: what belongs to it says nothing then.
+    is_moot: bool,
 }
 
 impl<'a> Player<'a> {
@@ -77,6 +79,7 @@ impl<'a> Player<'a> {
             count: 0,
             seen: Vec::new(),
             silent_cases: Vec::new(),
+            is_moot: false,
         };
         player.served = player.ask_versions()?;
         player.range = range.unwrap_or(&player.served).clone();
@@ -96,12 +99,16 @@ impl<'a> Player<'a> {
         self.waiting.clear();
         self.silent_cases.clear();
         match &scenario.each {
-            None => self.steps(scenario, None)?,
+            None => {
+                self.is_moot = false;
+                self.steps(scenario, None)?;
+            }
             Some(name) => {
                 let api = self.api(name)?;
                 let Some((low, high)) = self.ranged(api) else { return Ok(Vec::new()) };
                 for version in low..=high {
                     self.links.clear();
+                    self.is_moot = !self.serves(api, version);
                     self.steps(scenario, Some(version))?;
                 }
             }
@@ -177,9 +184,8 @@ impl<'a> Player<'a> {
 
     /// Sends one request and, unless it is to be waited for later, takes its answer.
     fn call(&mut self, api: &Api, call: Call, version: i16, name: String) -> Result<(), String> {
-        let served = self.served.get(&api.request.key);
         let outside = !self.ranged(api).is_some_and(|range| within(range, version));
-        if !outside && !served.is_some_and(|served| within(*served, version)) {
+        if self.is_moot || (!outside && !self.serves(api, version)) {
             // What a version that is not served would answer is not asked.
             if !call.quiet {
                 self.note(name, version, Value::from("unserved"));
@@ -244,6 +250,10 @@ impl<'a> Player<'a> {
 
     fn api(&self, name: &str) -> Result<&'a Api, String> {
         self.schema.named(name).ok_or_else(|| format!("no API {name}"))
+    }
+
+    fn serves(&self, api: &Api, version: i16) -> bool {
+        self.served.get(&api.request.key).is_some_and(|served| within(*served, version))
     }
 
     /// Versions of an API that the cases range over.
