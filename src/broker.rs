@@ -4,9 +4,8 @@
 mod house;
 mod tasks;
 
-use std::collections::HashMap;
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +18,7 @@ use self::house::House;
 use crate::admin::{self, Admin};
 use crate::api;
 use crate::clock::Clock;
-use crate::config::node::{CongestionControl, Network};
+use crate::config::node::CongestionControl;
 use crate::config::{Address, NodeConfig};
 use crate::coordinator::control::Control;
 use crate::coordinator::fetch::FetchSessions;
@@ -250,9 +249,6 @@ fn limits(config: &NodeConfig) -> net::Limits {
     net::Limits {
         frame_bytes_max: network.request_bytes_max,
         queued_bytes_max: network.queued_request_bytes_max,
-        connections_max: network.connections_max as usize,
-        connections_per_ip_max: network.connections_per_ip_max as usize,
-        connections_per_ip_overrides: per_ip_overrides(network),
         send_buffer_bytes: network.send_buffer_bytes,
         idle: network.idle_ms_max.map_or(NEVER, Duration::from_millis),
         congestion_control: match &network.congestion_control {
@@ -262,20 +258,6 @@ fn limits(config: &NodeConfig) -> net::Limits {
         },
         guard: crate::wire::guard::Limits::default(),
     }
-}
-
-/// Limits of addresses; host names are looked up once.
-fn per_ip_overrides(network: &Network) -> HashMap<IpAddr, usize> {
-    let mut overrides = HashMap::new();
-    for (host, count) in &network.connections_per_ip_overrides {
-        match (host.as_str(), 0).to_socket_addrs() {
-            Ok(found) => overrides.extend(found.map(|a| (a.ip().to_canonical(), *count as usize))),
-            Err(error) => {
-                tracing::warn!(host, %error, "max.connections.per.ip.overrides names no address");
-            }
-        }
-    }
-    overrides
 }
 
 /// Longer than any broker runs, and short enough for the timer's arithmetic.

@@ -1,6 +1,8 @@
 //! Every API at the wire against the felice binary: each served version, the error codes and the
 //! order of checks. One module per file of `src/api`, and some for what several of them share.
 
+#[path = "api/config_requests.rs"]
+mod config_requests;
 #[path = "api/group_requests.rs"]
 mod group_requests;
 #[path = "api/requests.rs"]
@@ -10,6 +12,8 @@ mod requests;
 mod alter_client_quotas;
 #[path = "api/alter_partition_reassignments.rs"]
 mod alter_partition_reassignments;
+#[path = "api/alter_configs.rs"]
+mod alter_configs;
 #[path = "api/alter_replica_log_dirs.rs"]
 mod alter_replica_log_dirs;
 #[path = "api/api_versions.rs"]
@@ -52,6 +56,8 @@ mod find_coordinator;
 mod heartbeat;
 #[path = "api/idempotence.rs"]
 mod idempotence;
+#[path = "api/incremental_alter_configs.rs"]
+mod incremental_alter_configs;
 #[path = "api/init_producer_id.rs"]
 mod init_producer_id;
 #[path = "api/join_group.rs"]
@@ -60,6 +66,8 @@ mod join_group;
 mod leave_group;
 #[path = "api/limits.rs"]
 mod limits;
+#[path = "api/list_config_resources.rs"]
+mod list_config_resources;
 #[path = "api/list_groups.rs"]
 mod list_groups;
 #[path = "api/list_offsets.rs"]

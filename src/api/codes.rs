@@ -40,6 +40,7 @@ macro_rules! each {
 
 rows! {
     AlterClientQuotasResponse: |r, e| e.add_all(each!(r.entries));
+    AlterConfigsResponse: |r, e| e.add_all(each!(r.responses));
     AlterPartitionReassignmentsResponse: |r, e| {
         e.add(r.error_code);
         e.add_all(each!(r.responses, partitions))
@@ -72,9 +73,11 @@ rows! {
     FetchResponse: |r, e| { e.add(r.error_code); e.add_all(each!(r.topics, partitions)) };
     FindCoordinatorResponse: |r, e| { e.add(r.error_code); e.add_all(each!(r.coordinators)) };
     HeartbeatResponse: |r, e| e.add(r.error_code);
+    IncrementalAlterConfigsResponse: |r, e| e.add_all(each!(r.responses));
     InitProducerIdResponse: |r, e| e.add(r.error_code);
     JoinGroupResponse: |r, e| e.add(r.error_code);
     LeaveGroupResponse: |r, e| { e.add(r.error_code); e.add_all(each!(r.members)) };
+    ListConfigResourcesResponse: |r, e| e.add(r.error_code);
     ListGroupsResponse: |r, e| e.add(r.error_code);
     ListPartitionReassignmentsResponse: |r, e| e.add(r.error_code);
     ListOffsetsResponse: |r, e| e.add_all(each!(r.topics, partitions));

@@ -139,11 +139,11 @@ fn shape(
 fn describe(cx: &Cx, created: &CreatedTopic) -> Vec<CreatableTopicConfigs> {
     let overrides: BTreeMap<String, String> =
         created.configs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
-    dynamic::describe_topic(&overrides, cx.broker.control.defaults())
+    dynamic::describe_topic(&overrides, &cx.broker.control.live().defaults)
         .into_iter()
         .map(|config| {
             CreatableTopicConfigs::default()
-                .with_name(StrBytes::from_static_str(config.name))
+                .with_name(super::describe_configs::name(config.name))
                 .with_value(config.value.map(StrBytes::from_string))
                 .with_read_only(config.read_only)
                 .with_config_source(config.source.code())

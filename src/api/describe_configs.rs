@@ -1,5 +1,5 @@
-//! DescribeConfigs: the configuration of topics and of this broker, with where each value comes
-//! from.
+//! DescribeConfigs: the configuration of topics, of this broker, of groups and of client metrics
+//! subscriptions, with where each value comes from.
 //!
 //! Behaviour: what there is to tell about a key is said by [`crate::config::dynamic`]. A broker
 //! tells its own configuration only; with an empty name, what was set for all brokers at run time.
@@ -8,7 +8,7 @@
 //! Version notes: 1+ sources and synonyms on demand (KIP-226); 3+ types, and documentation on
 //! demand (KIP-569).
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use kafka_protocol::ResponseError as Code;
@@ -19,18 +19,13 @@ use kafka_protocol::messages::describe_configs_response::{
 use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use kafka_protocol::protocol::StrBytes;
 
+use super::configs::{BROKER_LOGGER, check_own_id};
 use super::error::{message, meta_code};
 use super::{Api, Cx, Reply};
-use crate::config::dynamic::{self, Described};
+use crate::config::dynamic::{self, Described, Kind};
+use crate::coordinator::configs::settings;
 use crate::kernel::meta::topics::validate_name;
-use crate::kernel::meta::{Image, Resource};
-use crate::kernel::types::NodeId;
-
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
-const BROKER_LOGGER: i8 = 8;
-const CLIENT_METRICS: i8 = 16;
-const GROUP: i8 = 32;
+use crate::kernel::meta::{Error, Image, Resource, ResourceKind};
 
 /// The API.
 pub struct DescribeConfigs;
@@ -91,65 +86,65 @@ fn describe(
     resource: &DescribeConfigsResource,
 ) -> Result<Vec<Described>, (i16, String)> {
     let name: &str = &resource.resource_name;
-    let invalid = |message: String| Err((Code::InvalidRequest.code(), message));
-    match resource.resource_type {
-        TOPIC => {
-            validate_name(name).map_err(|error| (meta_code(&error), error.to_string()))?;
+    let invalid = |message: &str| Err((Code::InvalidRequest.code(), message.to_owned()));
+    let refused = |error: Error| (meta_code(&error), error.to_string());
+    let broker = &cx.broker.control.live().defaults;
+    let settings = |kind| settings(image, &Resource { kind, name: name.into() });
+    let kind = match ResourceKind::from_code(resource.resource_type) {
+        Some(kind) => kind,
+        // Log levels are not settings of Felice's.
+        None if resource.resource_type == BROKER_LOGGER => {
+            check_own_id(cx, name, "Broker").map_err(refused)?;
+            return Ok(Vec::new());
+        }
+        None => return invalid(&format!("Unsupported resource type: {}", resource.resource_type)),
+    };
+    match kind {
+        ResourceKind::Topic => {
+            validate_name(name).map_err(refused)?;
             if image.topic(name).is_none() {
                 return Err((Code::UnknownTopicOrPartition.code(), String::new()));
             }
-            let configs = image.configs(&Resource::topic(name));
-            let overrides: BTreeMap<String, String> = configs
-                .iter()
-                .flat_map(|configs| configs.iter())
-                .map(|(key, value)| (key.to_string(), value.to_string()))
-                .collect();
-            Ok(dynamic::describe_topic(&overrides, cx.broker.control.defaults()))
+            Ok(dynamic::describe_topic(&settings(kind), broker))
         }
-        // Nothing can be set for all brokers at run time yet, so nothing is.
-        BROKER if name.is_empty() => Ok(Vec::new()),
-        BROKER => {
-            check_own_id(cx, name)?;
-            Ok(dynamic::describe_broker(cx.broker.control.defaults()))
+        ResourceKind::Broker if name.is_empty() => Ok(dynamic::describe_all_brokers(broker)),
+        ResourceKind::Broker => {
+            check_own_id(cx, name, "Broker").map_err(refused)?;
+            Ok(dynamic::describe_broker(broker))
         }
-        // Neither can anything be set for these yet.
-        CLIENT_METRICS | GROUP if !name.is_empty() => Ok(Vec::new()),
-        CLIENT_METRICS | GROUP => invalid("The resource has no name.".to_owned()),
-        // Log levels are not settings of Felice's.
-        BROKER_LOGGER => {
-            check_own_id(cx, name)?;
-            Ok(Vec::new())
+        ResourceKind::Group if name.is_empty() => invalid("Group name must not be empty"),
+        ResourceKind::Group => Ok(dynamic::describe_group(&settings(kind), broker)),
+        ResourceKind::ClientMetrics if name.is_empty() => {
+            invalid("Client metrics subscription name must not be empty")
         }
-        other => invalid(format!("Unsupported resource type: {other}")),
+        ResourceKind::ClientMetrics => Ok(dynamic::describe_client_metrics(&settings(kind))),
     }
 }
 
-fn check_own_id(cx: &Cx, name: &str) -> Result<(), (i16, String)> {
-    let own = cx.broker.config.node_id;
-    let message = match name.parse::<NodeId>() {
-        Ok(id) if id == own => return Ok(()),
-        Ok(id) => format!("Unexpected broker id, expected {own}, but received {id}"),
-        Err(_) => format!("Broker id must be an integer, but it is: {name}"),
-    };
-    Err((Code::InvalidRequest.code(), message))
+/// A name as the codec crate has it, without a copy where it is one of the table.
+pub(super) fn name(name: Cow<'static, str>) -> StrBytes {
+    match name {
+        Cow::Borrowed(name) => StrBytes::from_static_str(name),
+        Cow::Owned(name) => StrBytes::from_string(name),
+    }
 }
 
 fn shape(config: Described, shown: Shown) -> DescribeConfigsResourceResult {
     let synonyms = if shown.synonyms { config.synonyms } else { Vec::new() };
     let synonyms = synonyms.into_iter().map(|synonym| {
         DescribeConfigsSynonym::default()
-            .with_name(StrBytes::from_static_str(synonym.name))
+            .with_name(name(synonym.name))
             .with_value(synonym.value.map(StrBytes::from_string))
             .with_source(synonym.source.code())
     });
     let documentation = shown.documentation.then_some(config.documentation);
     DescribeConfigsResourceResult::default()
-        .with_name(StrBytes::from_static_str(config.name))
+        .with_name(name(config.name))
         .with_value(config.value.map(StrBytes::from_string))
         .with_read_only(config.read_only)
         .with_config_source(config.source.code())
         .with_is_sensitive(config.is_sensitive)
         .with_synonyms(synonyms.collect())
-        .with_config_type(config.kind.id())
+        .with_config_type(config.kind.map_or(0, Kind::id))
         .with_documentation(documentation.map(StrBytes::from_static_str))
 }

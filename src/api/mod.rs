@@ -4,6 +4,7 @@
 
 pub mod client;
 pub mod codes;
+pub mod configs;
 pub mod error;
 pub mod groups;
 pub mod throttle;
@@ -250,11 +251,13 @@ apis! {
     init_producer_id::InitProducerId,
     offset_for_leader_epoch::OffsetForLeaderEpoch,
     describe_configs::DescribeConfigs,
+    alter_configs::AlterConfigs,
     alter_replica_log_dirs::AlterReplicaLogDirs,
     describe_log_dirs::DescribeLogDirs,
     create_partitions::CreatePartitions,
     delete_groups::DeleteGroups,
     elect_leaders::ElectLeaders,
+    incremental_alter_configs::IncrementalAlterConfigs,
     alter_partition_reassignments::AlterPartitionReassignments,
     list_partition_reassignments::ListPartitionReassignments,
     offset_delete::OffsetDelete,
@@ -263,6 +266,7 @@ apis! {
     describe_quorum::DescribeQuorum,
     describe_cluster::DescribeCluster,
     describe_producers::DescribeProducers,
+    list_config_resources::ListConfigResources,
     describe_topic_partitions::DescribeTopicPartitions,
 }
 

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::NodeConfig;
 use crate::config::dynamic::TopicConfig;
 use crate::config::node::Durability as ConfiguredDurability;
+use crate::coordinator::configs::broker_defaults;
 use crate::coordinator::control::{Control, topic_config};
 use crate::coordinator::fetch::FetchSessions;
 use crate::coordinator::groups::GroupCoordinator;
@@ -59,7 +60,6 @@ impl House {
             rocks,
             flusher.handle(),
             durability(&config),
-            config.producers.id_expiration_ms,
             Arc::clone(&metrics.traffic),
         ));
         let (log, mut image) = open_metadata(&config, &data_dir, &partitions, &clock)?;
@@ -197,10 +197,11 @@ fn open_partitions(
     let known = |name: &str| Uuid::parse(name).is_some_and(|id| image.topic_by_id(&id).is_some());
     janitor::sweep_topics(&data_dir.folder, known)
         .map_err(|error| Error::Partition(data_dir.folder.join(layout::TOPICS), error))?;
+    let defaults = broker_defaults(&config.broker_defaults, config.node_id, image);
     let mut scanned_bytes = 0;
     let mut unclean = Vec::new();
     for topic in image.topics() {
-        let topic_config = topic_config(&config.broker_defaults, image, &topic.name);
+        let topic_config = topic_config(&defaults, image, &topic.name);
         for index in 0..topic.partition_count() {
             let id = TopicIdPartition { topic_id: topic.id, partition: index };
             let epoch = topic.partition(index).map_or(0, |partition| partition.leader_epoch);

@@ -1,9 +1,10 @@
-//! Configuration: the table of every key ([`dynamic`]), the settings of this node ([`node`]) and
-//! the files that they are read from. Deliberately applies nothing: the parts of the broker take
-//! what concerns them out of [`NodeConfig`].
+//! Configuration: the table of every key ([`dynamic`]), the settings of this node, fixed ([`node`])
+//! and changing ([`live`]), and the files that they are read from. Deliberately applies nothing:
+//! the parts of the broker take what concerns them out of [`NodeConfig`].
 
 pub mod dynamic;
 mod listeners;
+pub mod live;
 pub mod node;
 mod properties;
 mod settings;

@@ -1,6 +1,6 @@
 //! The settings of this node, typed and grouped by the part of the broker that they concern. They
-//! do not change while the broker runs. Deliberately reads no file itself and knows no default:
-//! both are in the modules beside it.
+//! do not change while the broker runs; those that may are in [`super::live`]. Deliberately reads
+//! no file itself and knows no default: both are in the modules beside it.
 
 use super::dynamic::{BrokerDefaults, TopicConfig};
 use super::listeners::{self, Address, Listener};
@@ -48,8 +48,8 @@ pub struct NodeConfig {
     pub admin: Admin,
     /// Quotas.
     pub quotas: Quotas,
-    /// Everything that was set, by key: the defaults of topics, and what DescribeConfigs shows as
-    /// set.
+    /// Everything that was set, by key. What may change at run time is in
+    /// [`Live`](super::live::Live).
     pub broker_defaults: BrokerDefaults,
     /// What the operator should know; to be logged once.
     pub warnings: Vec<String>,
@@ -73,12 +73,6 @@ pub struct Network {
     /// Idle time after which a connection is closed; `None` means never
     /// (`connections.max.idle.ms`).
     pub idle_ms_max: Option<u64>,
-    /// Connections at one time (`max.connections`).
-    pub connections_max: u32,
-    /// Connections at one time from one address (`max.connections.per.ip`).
-    pub connections_per_ip_max: u32,
-    /// Other limits for some addresses or host names (`max.connections.per.ip.overrides`).
-    pub connections_per_ip_overrides: BTreeMap<String, u32>,
 }
 
 /// TCP congestion control.
@@ -187,8 +181,6 @@ pub struct Offsets {
 /// Idempotent producers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Producers {
-    /// Silence after which a partition forgets a producer (`producer.id.expiration.ms`).
-    pub id_expiration_ms: i64,
     /// Time between two looks for silent ones (`producer.id.expiration.check.interval.ms`).
     pub id_expiration_check_interval_ms: u64,
 }
@@ -371,23 +363,7 @@ fn network(settings: &Settings) -> Result<Network, Error> {
         request_bytes_max,
         queued_request_bytes_max,
         idle_ms_max: u64::try_from(settings.number("connections.max.idle.ms")).ok(),
-        connections_max: settings.count("max.connections"),
-        connections_per_ip_max: settings.count("max.connections.per.ip"),
-        connections_per_ip_overrides: per_ip_overrides(settings)?,
     })
-}
-
-fn per_ip_overrides(settings: &Settings) -> Result<BTreeMap<String, u32>, Error> {
-    let key = "max.connections.per.ip.overrides";
-    let mut overrides = BTreeMap::new();
-    for entry in settings.list(key) {
-        let parsed = entry.rsplit_once(':').map(|(host, count)| (host, count.trim().parse()));
-        let Some((host, Ok(count))) = parsed else {
-            return Err(settings.invalid(key, format!("{entry:?} is not address:count")));
-        };
-        overrides.insert(host.trim_matches(['[', ']', ' ']).to_owned(), count);
-    }
-    Ok(overrides)
 }
 
 fn topics(settings: &Settings) -> Topics {
@@ -444,7 +420,6 @@ fn offsets(settings: &Settings) -> Offsets {
 
 fn producers(settings: &Settings) -> Producers {
     Producers {
-        id_expiration_ms: settings.number("producer.id.expiration.ms"),
         id_expiration_check_interval_ms: time(settings, "producer.id.expiration.check.interval.ms"),
     }
 }

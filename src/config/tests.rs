@@ -71,7 +71,6 @@ fn nothing_set_is_a_whole_configuration() {
         (config.offsets.topic_partitions, config.offsets.topic_segment_bytes),
         (50, 100 << 20)
     );
-    assert_eq!(config.producers.id_expiration_ms, 86_400_000);
     assert!(config.warnings.is_empty() && config.broker_defaults.static_settings().is_empty());
 }
 
@@ -256,9 +255,6 @@ fn limits_fit_together() {
     .expect("valid");
     assert_eq!(config.network.queued_request_bytes_max, 2_147_483_647);
     assert_eq!(config.network.idle_ms_max, None);
-    let overrides: Vec<(&str, u32)> =
-        config.network.connections_per_ip_overrides.iter().map(|(k, v)| (&**k, *v)).collect();
-    assert_eq!(overrides, [("127.0.0.1", 5), ("::1", 6)]);
     assert_eq!(config.network.congestion_control, CongestionControl::Named("cubic".into()));
     assert_eq!(config.log.durability, Durability::Os);
     assert_eq!(config.log.validation, Validation::Header);

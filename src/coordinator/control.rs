@@ -7,13 +7,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Mutex;
 
+use super::configs::{self, Rules};
 use crate::clock::Clock;
 use crate::config::NodeConfig;
-use crate::config::dynamic::{self, BrokerDefaults, TopicConfig};
+use crate::config::dynamic::{BrokerDefaults, TopicConfig};
+use crate::config::live::Live;
 use crate::coordinator::quotas::Quotas;
-use crate::kernel::meta::image::Configs;
-use crate::kernel::meta::{self, Command, Image, Outcome, Record, Resource, ResourceKind};
-use crate::kernel::types::{LeaderEpoch, Offset, TopicIdPartition};
+use crate::kernel::meta::{self, Command, Image, Outcome, Record, Resource, Topic};
+use crate::kernel::types::{LeaderEpoch, NodeId, Offset, TopicIdPartition};
 use crate::storage::error::StorageError;
 use crate::storage::metadata_log::{self, MetadataLog};
 use crate::storage::partitions::Partitions;
@@ -29,7 +30,10 @@ pub struct Control {
 
 struct Shared {
     clock: Clock,
-    defaults: BrokerDefaults,
+    node_id: NodeId,
+    /// The broker's own settings that do not change.
+    fixed: BrokerDefaults,
+    live: RwLock<Arc<Live>>,
     /// Bytes of metadata log behind the newest snapshot that make another one worth writing.
     snapshot_after_bytes: u64,
     partitions: Arc<Partitions>,
@@ -47,14 +51,21 @@ impl Control {
         log: MetadataLog,
         image: Image,
     ) -> Control {
-        let defaults = config.broker_defaults.clone();
-        let snapshot_after_bytes = config.topics.snapshot_after_bytes;
+        let live = configs::live(config, &image);
+        partitions.set_producer_id_expiration_ms(live.producer_id_expiration_ms);
         let quotas = Arc::new(Quotas::new(clock.clone(), &config.quotas));
         quotas.update(image.quotas());
-        let image = RwLock::new(Arc::new(image));
-        let log = Mutex::new(log);
-        let shared =
-            Shared { clock, defaults, snapshot_after_bytes, partitions, quotas, image, log };
+        let shared = Shared {
+            clock,
+            node_id: config.node_id,
+            fixed: config.broker_defaults.clone(),
+            live: RwLock::new(Arc::new(live)),
+            snapshot_after_bytes: config.topics.snapshot_after_bytes,
+            partitions,
+            quotas,
+            image: RwLock::new(Arc::new(image)),
+            log: Mutex::new(log),
+        };
         Control { shared: Arc::new(shared) }
     }
 
@@ -68,9 +79,9 @@ impl Control {
         (metadata_log::LEADER_EPOCH, self.image().revision + 1)
     }
 
-    /// Defaults of topic configurations on this broker.
-    pub fn defaults(&self) -> &BrokerDefaults {
-        &self.shared.defaults
+    /// Settings of this broker that may change while it runs, as of now.
+    pub fn live(&self) -> Arc<Live> {
+        self.shared.live()
     }
 
     /// The client quotas, which follow the metadata.
@@ -80,8 +91,8 @@ impl Control {
 
     /// What a command would do now.
     pub fn judge(&self, command: &Command) -> Outcome {
-        let check = |kind, configs: &Configs| validate(&self.shared.defaults, kind, configs);
-        meta::decide(&self.image(), command, &check).outcome
+        let rules = Rules { defaults: &self.live().defaults };
+        meta::decide(&self.image(), command, &rules).outcome
     }
 
     /// Carries out a command. The answer is durable. A caller that goes away does not undo it.
@@ -103,12 +114,15 @@ impl Shared {
         Arc::clone(&self.image.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     async fn execute(&self, command: &Command) -> Result<Outcome, StorageError> {
         let log = self.log.lock().await;
         let before = self.image();
-        let mut decision = meta::decide(&before, command, &|kind, configs| {
-            validate(&self.defaults, kind, configs)
-        });
+        let rules = Rules { defaults: &self.live().defaults };
+        let mut decision = meta::decide(&before, command, &rules);
         if decision.records.is_empty() {
             return Ok(decision.outcome);
         }
@@ -124,6 +138,7 @@ impl Shared {
         }
         after.revision = revision;
         let after = Arc::new(after);
+        self.follow_configs(&before, &after, &decision.records);
         self.create_partitions(&after, &decision.records);
         self.raise_epochs(&after, &decision.records);
         *self.image.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&after);
@@ -140,8 +155,32 @@ impl Shared {
         Ok(decision.outcome)
     }
 
+    /// Puts changed settings in force, in the topics that were there before.
+    fn follow_configs(&self, before: &Image, after: &Image, records: &[Record]) {
+        let changed = configs::changed(records);
+        if changed.broker {
+            let defaults = configs::broker_defaults(&self.fixed, self.node_id, after);
+            let live = Live::resolve(defaults);
+            self.partitions.set_producer_id_expiration_ms(live.producer_id_expiration_ms);
+            *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
+        }
+        let live = self.live();
+        let topics: Vec<&Arc<Topic>> = match changed.broker {
+            true => before.topics().collect(),
+            false => changed.topics.iter().filter_map(|name| before.topic(name)).collect(),
+        };
+        for topic in topics {
+            let config = topic_config(&live.defaults, after, &topic.name);
+            for partition in 0..topic.partition_count() {
+                let id = TopicIdPartition { topic_id: topic.id, partition };
+                self.partitions.configure(id, &config);
+            }
+        }
+    }
+
     fn create_partitions(&self, image: &Image, records: &[Record]) {
         let mut resolved = None;
+        let live = self.live();
         for record in records {
             let Record::Partition(partition) = record else { continue };
             let id = TopicIdPartition {
@@ -153,7 +192,7 @@ impl Shared {
                 // The partitions of a topic follow each other and share its configuration.
                 let config = match resolved.take() {
                     Some((topic_id, config)) if topic_id == id.topic_id => config,
-                    _ => topic_config(&self.defaults, image, &topic.name),
+                    _ => topic_config(&live.defaults, image, &topic.name),
                 };
                 resolved = Some((id.topic_id, Arc::clone(&config)));
                 self.partitions.create(id, &topic.name, config, partition.state.leader_epoch);
@@ -186,44 +225,6 @@ impl Shared {
 
 /// Configuration in force for a topic.
 pub fn topic_config(defaults: &BrokerDefaults, image: &Image, topic: &str) -> Arc<TopicConfig> {
-    let overrides = image.configs(&Resource::topic(topic));
-    let pairs = overrides.iter().flat_map(|configs| configs.iter());
-    let map = pairs.map(|(key, value)| (key.to_string(), value.to_string())).collect();
-    Arc::new(TopicConfig::resolve(defaults, &map))
-}
-
-fn validate(
-    defaults: &BrokerDefaults,
-    kind: ResourceKind,
-    configs: &Configs,
-) -> Result<(), String> {
-    match kind {
-        // What the broker says was checked at its start.
-        ResourceKind::Topic if configs.is_empty() => Ok(()),
-        ResourceKind::Topic => {
-            let settings = configs.iter().map(|(key, value)| (&**key, Some(&**value)));
-            dynamic::validate_topic_settings(defaults, settings).map_err(|error| error.to_string())
-        }
-        _ => Err("the configuration cannot be changed while the broker runs".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn settings_of_a_topic_are_judged_together() {
-        let defaults = BrokerDefaults::default();
-        let judge = |pairs: &[(&str, &str)]| {
-            let configs = pairs.iter().map(|(key, value)| (Arc::from(*key), Arc::from(*value)));
-            validate(&defaults, ResourceKind::Topic, &configs.collect())
-        };
-        let (short, long) = (("max.compaction.lag.ms", "10"), ("min.compaction.lag.ms", "11"));
-        assert_eq!(judge(&[short]), Ok(()));
-        assert_eq!(judge(&[long]), Ok(()));
-        assert!(judge(&[short, long]).is_err_and(|error| error.contains("conflict")));
-        assert!(judge(&[("remote.storage.enable", "true")]).is_err());
-        assert!(judge(&[("no.such.key", "1")]).is_err_and(|error| error.contains("Unknown")));
-    }
+    let overrides = configs::settings(image, &Resource::topic(topic));
+    Arc::new(TopicConfig::resolve(defaults, &overrides))
 }

@@ -92,7 +92,7 @@ struct Door {
 
 impl Door {
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
-        let admission = match self.net.admit(peer.ip()) {
+        let admission = match self.net.admit(peer.ip(), &self.broker.control.live().connections) {
             Ok(admission) => admission,
             Err(reason) => return self.refuse(peer, reason),
         };

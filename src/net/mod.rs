@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::api;
+use crate::config::live::Connections;
 use crate::wire::guard;
 
 /// Limits of all connections together.
@@ -25,12 +26,6 @@ pub struct Limits {
     pub frame_bytes_max: usize,
     /// `queued.max.request.bytes`: bytes of requests that have arrived and are not yet handled.
     pub queued_bytes_max: usize,
-    /// `max.connections`.
-    pub connections_max: usize,
-    /// `max.connections.per.ip`.
-    pub connections_per_ip_max: usize,
-    /// `max.connections.per.ip.overrides`, by canonical address.
-    pub connections_per_ip_overrides: HashMap<IpAddr, usize>,
     /// `socket.send.buffer.bytes`; `None` leaves it to the system.
     pub send_buffer_bytes: Option<usize>,
     /// `connections.max.idle.ms`.
@@ -173,14 +168,17 @@ impl Net {
     }
 
     /// Admits a connection from `address`, or says why not.
-    pub fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Admission, &'static str> {
+    pub fn admit(
+        self: &Arc<Self>,
+        address: IpAddr,
+        limits: &Connections,
+    ) -> Result<Admission, &'static str> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.open_total.load(Ordering::Relaxed) >= self.limits.connections_max {
+        if self.open_total.load(Ordering::Relaxed) >= limits.count_max {
             return Err("max.connections is reached");
         }
-        let overrides = &self.limits.connections_per_ip_overrides;
-        let most = overrides.get(&address.to_canonical());
-        let most = most.copied().unwrap_or(self.limits.connections_per_ip_max);
+        let most = limits.per_ip_overrides.get(&address.to_canonical());
+        let most = most.copied().unwrap_or(limits.per_ip_max);
         let count = open.get(&address).copied().unwrap_or(0);
         if count >= most {
             return Err("max.connections.per.ip is reached");
@@ -218,13 +216,10 @@ impl Drop for Admission {
 mod tests {
     use super::*;
 
-    fn net(queued: usize, per_ip: usize) -> Arc<Net> {
+    fn net(queued: usize) -> Arc<Net> {
         let limits = Limits {
             frame_bytes_max: 1000,
             queued_bytes_max: queued,
-            connections_max: 3,
-            connections_per_ip_max: per_ip,
-            connections_per_ip_overrides: HashMap::from([([127, 0, 0, 9].into(), 1)]),
             send_buffer_bytes: None,
             idle: Duration::from_secs(1),
             congestion_control: CongestionControl::System,
@@ -235,25 +230,32 @@ mod tests {
 
     #[test]
     fn admission_counts_by_address_and_in_all() {
-        let net = net(4096, 2);
+        let net = net(4096);
         let (one, two) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
-        let first = net.admit(one).unwrap();
-        let _second = net.admit(one).unwrap();
-        assert!(net.admit(one).is_err());
-        let _third = net.admit(two).unwrap();
-        assert!(net.admit(two).is_err());
+        let mut limits = Connections {
+            count_max: 3,
+            per_ip_max: 2,
+            per_ip_overrides: HashMap::from([([127, 0, 0, 9].into(), 1)]),
+        };
+        let first = net.admit(one, &limits).unwrap();
+        let _second = net.admit(one, &limits).unwrap();
+        assert!(net.admit(one, &limits).is_err());
+        let third = net.admit(two, &limits).unwrap();
+        assert!(net.admit(two, &limits).is_err());
         drop(first);
         let own = "::ffff:127.0.0.9".parse().unwrap();
-        let third = net.admit(own).unwrap();
-        drop(_third);
-        assert!(net.admit(own).is_err(), "its own limit is 1");
+        let fourth = net.admit(own, &limits).unwrap();
         drop(third);
-        assert!(net.admit(one).is_ok());
+        assert!(net.admit(own, &limits).is_err(), "its own limit is 1");
+        drop(fourth);
+        assert!(net.admit(one, &limits).is_ok());
+        limits.per_ip_max = 1;
+        assert!(net.admit(one, &limits).is_err(), "new limits count at once");
     }
 
     #[tokio::test]
     async fn a_full_budget_lets_one_connection_finish() {
-        let net = net(2048, 2);
+        let net = net(2048);
         let (mut a, mut b, mut c) = Default::default();
         net.reserve(&mut a, 2048).await;
         net.reserve(&mut b, 1024).await;

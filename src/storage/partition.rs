@@ -18,7 +18,7 @@ use super::layout;
 use crate::config::dynamic::TopicConfig;
 use crate::kernel::batch::{self, HEADER_SIZE};
 use crate::kernel::log::producers::Error as ProducerError;
-use crate::kernel::log::{Judgement, Log};
+use crate::kernel::log::{Judgement, Limits, Log};
 use crate::kernel::types::{LeaderEpoch, Offset, TimestampMs, TopicIdPartition};
 use crate::metrics::histogram::Histogram;
 use crate::metrics::traffic::Traffic;
@@ -186,6 +186,14 @@ impl Partition {
     /// Configuration in force.
     pub fn config(&self) -> Arc<TopicConfig> {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another configuration in force, with the limits that follow from it.
+    pub fn configure(&self, config: Arc<TopicConfig>, limits: Limits) {
+        // Under the mutex of the log: an append sees the old ones or the new ones.
+        let mut state = self.state();
+        state.log.limits = limits;
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
 
     /// Epoch of the leader.

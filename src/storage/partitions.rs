@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::checkpoint;
@@ -27,7 +28,7 @@ pub struct Partitions {
     flusher: FlusherHandle,
     indexes: Indexes,
     durability: Durability,
-    producer_id_expiration_ms: i64,
+    producer_id_expiration_ms: AtomicI64,
     traffic: Arc<Traffic>,
     by_id: RwLock<HashMap<TopicIdPartition, Arc<Partition>>>,
 }
@@ -42,13 +43,12 @@ pub struct Opened {
 }
 
 impl Partitions {
-    /// No partitions yet.
+    /// No partitions yet, and no producer expires before somebody says when.
     pub fn new(
         data: PathBuf,
         rocks: Arc<Rocks>,
         flusher: FlusherHandle,
         durability: Durability,
-        producer_id_expiration_ms: i64,
         traffic: Arc<Traffic>,
     ) -> Partitions {
         Partitions {
@@ -57,7 +57,7 @@ impl Partitions {
             rocks,
             flusher,
             durability,
-            producer_id_expiration_ms,
+            producer_id_expiration_ms: AtomicI64::new(i64::MAX),
             traffic,
             by_id: RwLock::default(),
         }
@@ -90,7 +90,19 @@ impl Partitions {
 
     /// `producer.id.expiration.ms`.
     pub fn producer_id_expiration_ms(&self) -> i64 {
-        self.producer_id_expiration_ms
+        self.producer_id_expiration_ms.load(Ordering::Relaxed)
+    }
+
+    /// Changes `producer.id.expiration.ms`.
+    pub fn set_producer_id_expiration_ms(&self, ms: i64) {
+        self.producer_id_expiration_ms.store(ms, Ordering::Relaxed);
+    }
+
+    /// Gives a partition another configuration.
+    pub fn configure(&self, id: TopicIdPartition, config: &Arc<TopicConfig>) {
+        if let Some(partition) = self.get(&id) {
+            partition.configure(Arc::clone(config), self.limits(id, config));
+        }
     }
 
     /// The database.

@@ -46,7 +46,6 @@ impl Place {
             rocks,
             flusher.handle(),
             Durability::Fsync,
-            86_400_000,
             Arc::default(),
         );
         Open { partitions, flusher }

@@ -33,11 +33,13 @@ const SERVED: &[(i16, i16, i16)] = &[
     (22, 0, 5),
     (23, 2, 4),
     (32, 1, 4),
+    (33, 0, 2),
     (34, 1, 2),
     (35, 1, 5),
     (37, 0, 3),
     (42, 0, 3),
     (43, 0, 2),
+    (44, 0, 1),
     (45, 0, 1),
     (46, 0, 0),
     (47, 0, 0),
@@ -46,6 +48,7 @@ const SERVED: &[(i16, i16, i16)] = &[
     (55, 0, 2),
     (60, 0, 2),
     (61, 0, 0),
+    (74, 0, 1),
     (75, 0, 0),
 ];
 
@@ -253,11 +256,13 @@ fn everything_that_is_named_is_answered() {
         sweep::<InitProducerIdRequest>(client, 0, 5),
         sweep::<OffsetForLeaderEpochRequest>(client, 2, 4),
         sweep::<DescribeConfigsRequest>(client, 1, 4),
+        sweep::<AlterConfigsRequest>(client, 0, 2),
         sweep::<AlterReplicaLogDirsRequest>(client, 1, 2),
         sweep::<messages::DescribeLogDirsRequest>(client, 1, 5),
         sweep::<CreatePartitionsRequest>(client, 0, 3),
         sweep::<messages::DeleteGroupsRequest>(client, 0, 3),
         sweep::<ElectLeadersRequest>(client, 0, 2),
+        sweep::<IncrementalAlterConfigsRequest>(client, 0, 1),
         sweep::<AlterPartitionReassignmentsRequest>(client, 0, 1),
         sweep::<ListPartitionReassignmentsRequest>(client, 0, 0),
         sweep::<OffsetDeleteRequest>(client, 0, 0),
@@ -266,6 +271,7 @@ fn everything_that_is_named_is_answered() {
         sweep::<DescribeQuorumRequest>(client, 0, 2),
         sweep::<DescribeClusterRequest>(client, 0, 2),
         sweep::<DescribeProducersRequest>(client, 0, 0),
+        sweep::<ListConfigResourcesRequest>(client, 0, 1),
         sweep::<DescribeTopicPartitionsRequest>(client, 0, 0),
     ];
     let served: Vec<i16> = SERVED.iter().map(|(key, _, _)| *key).collect();

@@ -114,8 +114,7 @@ const NETWORK: &[Key] = &[
          means all interfaces, port 0 means any free port. Kafka's default listens on all \
          interfaces; ours on this machine only, because there is no authentication by \
          default.",
-    )
-    .dynamic(),
+    ),
     broker(
         "advertised.listeners",
         List,
@@ -131,8 +130,7 @@ const NETWORK: &[Key] = &[
         Some("SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"),
         Any,
         "Security protocol of each listener name. Only PLAINTEXT can be served yet.",
-    )
-    .dynamic(),
+    ),
     broker(
         "socket.listen.backlog.size",
         Int,
@@ -210,7 +208,7 @@ const NETWORK: &[Key] = &[
         "max.connections.per.ip.overrides",
         String,
         Some(""),
-        Any,
+        AddressCounts,
         "Other limits for some addresses, as \"address:count\", separated by commas.",
     )
     .dynamic(),

@@ -48,8 +48,15 @@ pub fn markdown() -> String {
     };
     section(&mut page, "Topics: settings of one topic", &topic_keys(true));
     section(&mut page, "Topics: settings without effect", &topic_keys(false));
+    section(&mut page, "Groups: settings of one group", &all(super::group_keys()));
+    let subscriptions = all(super::client_metrics_keys());
+    section(&mut page, "Client metrics: settings of one subscription", &subscriptions);
     without_effect(&mut page);
     page
+}
+
+fn all(keys: &'static [Key]) -> Vec<&'static Key> {
+    keys.iter().collect()
 }
 
 fn section(page: &mut String, title: &str, keys: &[&Key]) {
@@ -99,6 +106,9 @@ fn range(check: Check) -> String {
         Check::BetweenOr(min, max, other) => format!("{min} to {max}, or {other}"),
         Check::OneOf(texts) | Check::OneOfAnyCase(texts) => choices(texts),
         Check::ListOf(texts) => format!("any of {}", choices(texts)),
+        Check::AddressCounts => "`address:count` pairs".to_owned(),
+        Check::Distinct => String::new(),
+        Check::OffsetReset => "`earliest`, `latest`, `by_duration:PnDTnHnMn.nS`".to_owned(),
         Check::ThrottledReplicas => "`*`, or `partition:broker` pairs".to_owned(),
     }
 }

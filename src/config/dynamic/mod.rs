@@ -4,10 +4,12 @@
 //! settings: see [`crate::config::node`] for those of this node.
 
 mod accepted_keys;
+mod alter;
 mod broker_keys;
 mod describe;
 mod log_keys;
 pub mod markdown;
+mod other_keys;
 mod topic;
 mod topic_keys;
 mod value;
@@ -16,11 +18,16 @@ mod value;
 mod tests;
 
 pub use accepted_keys::{accepted_prefix, removed_before_kafka_4};
+pub use alter::{
+    MatchField, list_default, match_patterns, validate_broker_settings,
+    validate_client_metrics_settings, validate_group_settings,
+};
 pub use describe::{
-    Described, Source, Synonym, describe_broker, describe_topic, describe_topic_key,
+    Described, Source, Synonym, describe_all_brokers, describe_broker, describe_client_metrics,
+    describe_group, describe_topic,
 };
 pub use topic::{BrokerDefaults, CompressionType, TimestampType, TopicConfig, unknown_overrides};
-pub use value::{Check, Kind, Refusal, Value};
+pub use value::{Check, Kind, Refusal, Value, address_counts};
 
 use std::collections::BTreeMap;
 use value::parse;
@@ -32,6 +39,10 @@ pub enum Scope {
     Topic,
     /// The broker; often the default of a topic key.
     Broker,
+    /// One consumer, share or streams group.
+    Group,
+    /// One subscription to the metrics of clients (KIP-714).
+    ClientMetrics,
 }
 
 /// Why a key of Kafka's is accepted and shown, but changes nothing here.
@@ -88,8 +99,8 @@ pub struct Key {
     pub check: Check,
     /// What it configures.
     pub scope: Scope,
-    /// For a topic key: the broker keys that give its default, the strongest first, each with the
-    /// factor that turns its unit into the topic key's.
+    /// For a key of topics or groups: the broker keys that give its default, the strongest first,
+    /// each with the factor that turns its unit into the key's.
     pub synonyms: &'static [(&'static str, i64)],
     /// Whether the value is never shown.
     pub sensitive: bool,
@@ -186,7 +197,7 @@ impl Key {
     }
 }
 
-/// Why a configuration is refused. The texts are Kafka's; all map to INVALID_CONFIG.
+/// Why a configuration is refused. The texts are Kafka's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Topics have no such key.
@@ -228,6 +239,47 @@ pub enum Error {
         /// `max.compaction.lag.ms`.
         max: i64,
     },
+    /// Groups have no such key.
+    #[error("Unknown group config name: {name}")]
+    UnknownGroupKey {
+        /// The key as sent.
+        name: String,
+    },
+    /// Client metrics subscriptions have no such key.
+    #[error("Unknown client metrics configuration: {name}")]
+    UnknownMetricsKey {
+        /// The key as sent.
+        name: String,
+    },
+    /// A client metrics subscription asks too often or too rarely.
+    #[error(
+        "Invalid value {value} for interval.ms, interval must be between 100 and 3600000 (1 hour)"
+    )]
+    MetricsInterval {
+        /// Milliseconds asked for.
+        value: i64,
+    },
+    /// A client metrics subscription names no clients that there could be.
+    #[error("Illegal client matching pattern: {0}")]
+    MatchPattern(String),
+    /// A value does not go together with another.
+    #[error("{0}")]
+    Conflict(String),
+    /// Broker keys that cannot be changed while the broker runs.
+    #[error("Cannot update these configs dynamically: [{}]", .0.join(", "))]
+    NotDynamic(Vec<String>),
+    /// Keys of keys and certificates without the name of a listener.
+    #[error(
+        "These security configs can be dynamically updated only per-listener using the listener \
+         prefix: [{}]", .0.join(", ")
+    )]
+    PerListener(Vec<String>),
+    /// Broker keys that brokers cannot share.
+    #[error(
+        "Cannot update these configs at default cluster level, broker id must be specified: [{}]",
+        .0.join(", ")
+    )]
+    PerBroker(Vec<String>),
     /// Tiered storage was asked for.
     #[error(
         "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with \
@@ -239,6 +291,16 @@ pub enum Error {
 /// Every key of topics, by name.
 pub fn topic_keys() -> &'static [Key] {
     topic_keys::KEYS
+}
+
+/// Every key of groups, by name.
+pub fn group_keys() -> &'static [Key] {
+    other_keys::GROUP
+}
+
+/// Every key of client metrics subscriptions, by name.
+pub fn client_metrics_keys() -> &'static [Key] {
+    other_keys::CLIENT_METRICS
 }
 
 /// The broker keys that have an effect, in parts with a title.

@@ -3,7 +3,7 @@
 //! text that is invalid all the same (say, kept by a newer version) counts as not set.
 
 use super::describe::Source;
-use super::{Value, broker_key, topic_key, topic_keys};
+use super::{Key, Value, broker_key, topic_key, topic_keys};
 use std::collections::BTreeMap;
 
 /// What the broker says about the keys that topics leave open, in three layers.
@@ -46,9 +46,33 @@ impl BrokerDefaults {
         found.into_iter().flatten()
     }
 
-    /// The value of a topic key that the topic does not set, and where it comes from.
-    pub(super) fn topic_default(&self, name: &str) -> (Option<Value>, Source) {
-        let Some(key) = topic_key(name) else { return (None, Source::Default) };
+    /// The settings that were made for all brokers through AlterConfigs.
+    pub fn cluster_settings(&self) -> &BTreeMap<String, String> {
+        &self.cluster_settings
+    }
+
+    /// The settings that were made for this broker through AlterConfigs.
+    pub fn dynamic_settings(&self) -> &BTreeMap<String, String> {
+        &self.dynamic_settings
+    }
+
+    /// The value in force of a broker key; `None` for a key that does not exist or is not set.
+    pub fn value(&self, name: &str) -> Option<Value> {
+        let key = broker_key(name)?;
+        let set = self.set_by(name).find_map(|(_, text)| key.parse(text).ok());
+        set.or_else(|| key.default.and_then(|text| key.parse(text).ok()))
+    }
+
+    /// The number in force of a broker key that has a default.
+    pub fn number(&self, name: &str) -> i64 {
+        match self.value(name) {
+            Some(Value::Number(number)) => number,
+            _ => unreachable_default(name),
+        }
+    }
+
+    /// The value of a topic's or group's key that it does not set, and where it comes from.
+    pub(super) fn default_of(&self, key: &Key) -> (Option<Value>, Source) {
         for (synonym, factor) in key.synonyms {
             let Some(broker_key) = broker_key(synonym) else { continue };
             for (source, text) in self.set_by(synonym) {
@@ -166,7 +190,7 @@ impl Lookup<'_> {
     fn value(&self, name: &str) -> Option<Value> {
         let key = topic_key(name)?;
         let own = self.overrides.get(name).and_then(|text| key.parse(text).ok());
-        own.or_else(|| self.broker.topic_default(name).0)
+        own.or_else(|| self.broker.default_of(key).0)
     }
 
     fn long(&self, name: &str) -> i64 {

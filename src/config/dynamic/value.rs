@@ -1,6 +1,7 @@
 //! How the text of a setting is read: Kafka's types, ranges and choices, with Kafka's own wording
 //! of the errors, because operators search for those sentences. Deliberately knows no key by name.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Type of a configuration value, with the identifiers that DescribeConfigs sends since version 3.
@@ -73,10 +74,17 @@ pub enum Check {
     OneOf(&'static [&'static str]),
     /// One of these texts, in any case.
     OneOfAnyCase(&'static [&'static str]),
-    /// A list whose entries are among these; it may be empty and may repeat them.
+    /// A list whose entries are among these; it may be empty. An entry that comes again is
+    /// dropped.
     ListOf(&'static [&'static str]),
+    /// A list of any entries but empty ones; it may be empty. An entry that comes again is dropped.
+    Distinct,
     /// `*`, or a list of `partition:broker` pairs.
     ThrottledReplicas,
+    /// `address:count` pairs, separated by commas.
+    AddressCounts,
+    /// `earliest`, `latest`, or `by_duration:` and a duration in ISO 8601.
+    OffsetReset,
 }
 
 /// A value that passed its checks.
@@ -147,7 +155,17 @@ pub fn parse(kind: Kind, check: Check, text: &str) -> Result<Value, Refusal> {
         Kind::List => Value::List(trimmed.split(',').map(|entry| trim(entry).to_owned()).collect()),
     };
     satisfies(&value, check)?;
-    Ok(value)
+    Ok(match (value, check) {
+        (Value::List(entries), Check::ListOf(_) | Check::Distinct) => {
+            Value::List(distinct(entries))
+        }
+        (value, _) => value,
+    })
+}
+
+fn distinct(entries: Vec<String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    entries.into_iter().filter(|entry| seen.insert(entry.clone())).collect()
 }
 
 fn integer<T: std::str::FromStr + Into<i64>>(kind: Kind, text: &str) -> Result<Value, Refusal> {
@@ -186,16 +204,16 @@ fn satisfies(value: &Value, check: Check) -> Result<(), Refusal> {
         }
         Check::OneOf(choices) => one_of(&value.to_string(), choices, false),
         Check::OneOfAnyCase(choices) => one_of(&value.to_string(), choices, true),
-        Check::ListOf(choices) => match value {
-            Value::List(entries) => {
-                if entries.iter().any(String::is_empty) {
-                    return refuse(value.to_string(), EMPTY_ENTRY);
-                }
-                entries.iter().try_for_each(|entry| one_of(entry, choices, false))
-            }
+        Check::ListOf(_) | Check::Distinct => match value {
+            Value::List(entries) => list(value, entries, check),
             _ => Ok(()),
         },
         Check::ThrottledReplicas => throttled_replicas(value),
+        Check::AddressCounts => match address_counts(&value.to_string()).find(Result::is_err) {
+            Some(Err(entry)) => refuse(entry, format!("{entry:?} is not address:count")),
+            _ => Ok(()),
+        },
+        Check::OffsetReset => offset_reset(&value.to_string()),
     }
 }
 
@@ -230,6 +248,68 @@ fn throttled_replicas(value: &Value) -> Result<(), Refusal> {
         "the value must be the literal '*' or a list of replicas in the following format: \
          [partitionId]:[brokerId],[partitionId]:[brokerId],...",
     )
+}
+
+/// The entries of [`Check::AddressCounts`], brackets around IPv6 addresses taken off; an entry that
+/// is none is an error.
+pub fn address_counts(text: &str) -> impl Iterator<Item = Result<(&str, u32), &str>> {
+    text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(|entry| {
+        let (host, count) = entry.rsplit_once(':').ok_or(entry)?;
+        let count = count.trim().parse().map_err(|_| entry)?;
+        Ok((host.trim_matches(['[', ']', ' ']), count))
+    })
+}
+
+fn list(value: &Value, entries: &[String], check: Check) -> Result<(), Refusal> {
+    if entries.iter().any(String::is_empty) {
+        return refuse(value.to_string(), EMPTY_ENTRY);
+    }
+    match check {
+        Check::ListOf(choices) => {
+            entries.iter().try_for_each(|entry| one_of(entry, choices, false))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn offset_reset(text: &str) -> Result<(), Refusal> {
+    let duration = text.strip_prefix("by_duration:");
+    if matches!(text, "earliest" | "latest") || duration.is_some_and(is_iso_duration) {
+        return Ok(());
+    }
+    refuse(
+        text,
+        "The value must be either 'earliest', 'latest' or of the format \
+         'by_duration:<PnDTnHnMn.nS>'.",
+    )
+}
+
+/// Whether a text is a duration as `PnDTnHnMn.nS`: some of the parts, in this order.
+fn is_iso_duration(text: &str) -> bool {
+    let upper = text.to_ascii_uppercase();
+    let Some(rest) = upper.strip_prefix('P') else { return false };
+    let (days, time) = match rest.split_once('T') {
+        Some((days, time)) => (days, Some(time)),
+        None => (rest, None),
+    };
+    let mut parts = 0;
+    let mut take = |text: &str, units: &[char]| {
+        let mut rest = text;
+        for unit in units {
+            let Some((number, behind)) = rest.split_once(*unit) else { continue };
+            let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+            let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+            let fits = !whole.is_empty() && digits(whole) && digits(fraction);
+            if !fits || (*unit != 'S' && number.contains('.')) || whole.len() > 15 {
+                return false;
+            }
+            parts += 1;
+            rest = behind;
+        }
+        rest.is_empty()
+    };
+    let fits = take(days, &['D']) && time.is_none_or(|time| !time.is_empty());
+    fits && time.is_none_or(|time| take(time, &['H', 'M', 'S'])) && parts > 0
 }
 
 /// Reads what `Double.parseDouble` reads, hexadecimal notation excepted.
@@ -317,7 +397,7 @@ mod tests {
         let policy = Check::ListOf(&["compact", "delete"]);
         let list = |text: &str| parse(Kind::List, policy, text).map(|v| v.to_string());
         assert_eq!(list(""), Ok(String::new()));
-        assert_eq!(list("delete,delete"), Ok("delete,delete".into()));
+        assert_eq!(list("delete,compact,delete"), Ok("delete,compact".into()));
         assert_eq!(list(" delete , compact "), Ok("delete,compact".into()));
         assert_eq!(rule(Kind::List, policy, "delete,,compact"), EMPTY_ENTRY);
         assert_eq!(
@@ -328,6 +408,19 @@ mod tests {
         assert!(parse(Kind::Boolean, Check::Any, "yes").is_err());
         assert!(parse(Kind::String, Check::OneOf(&["zstd"]), "ZSTD").is_err());
         assert!(parse(Kind::String, Check::OneOfAnyCase(&["zstd"]), "ZSTD").is_ok());
+    }
+
+    #[test]
+    fn an_offset_reset_names_an_end_or_a_time() {
+        let fits = |text: &str| parse(Kind::String, Check::OffsetReset, text).is_ok();
+        assert!(fits("earliest") && fits("latest"));
+        for text in ["PT1H", "P1D", "p1dt2h3m4.5s", "PT0.5S", "PT3M"] {
+            assert!(fits(&format!("by_duration:{text}")), "{text}");
+        }
+        for text in ["P", "PT", "-PT1H", "P1Y", "PT1H2", "PTH", "PT1.5H", "PT1M1H", "1H", ""] {
+            assert!(!fits(&format!("by_duration:{text}")), "{text}");
+        }
+        assert!(!fits("EARLIEST") && !fits("none"));
     }
 
     #[test]

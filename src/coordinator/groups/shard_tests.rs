@@ -40,7 +40,7 @@ fn place(name: &str) -> Place {
     let flusher = Flusher::start(Arc::clone(&rocks), Arc::default()).unwrap();
     let durability = Durability::Fsync;
     let partitions =
-        Partitions::new(folder.clone(), rocks, flusher.handle(), durability, 1000, Arc::default());
+        Partitions::new(folder.clone(), rocks, flusher.handle(), durability, Arc::default());
     let config = TopicConfig::resolve(&BrokerDefaults::default(), &BTreeMap::new());
     partitions.create(ID, &Arc::from("__consumer_offsets"), Arc::new(config), 0);
     Place { folder, flusher, partitions }

@@ -42,7 +42,7 @@ async fn place(name: &str) -> Place {
     let flusher = Flusher::start(Arc::clone(&rocks), Arc::default()).unwrap();
     let durability = Durability::Fsync;
     let partitions =
-        Partitions::new(folder.clone(), rocks, flusher.handle(), durability, 1000, Arc::default());
+        Partitions::new(folder.clone(), rocks, flusher.handle(), durability, Arc::default());
     let partitions = Arc::new(partitions);
     let id = TopicIdPartition { topic_id: metadata_log::TOPIC_ID, partition: 0 };
     let defaults = config.broker_defaults.clone();

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::election::{self, ElectLeaders, Elected};
-use super::image::{Image, Resource, ResourceKind};
+use super::image::{Configs, Image, Resource, ResourceKind};
 use super::record::{
     NO_LEADER, PartitionChangeRecord, ProducerIdsRecord, Record, RegisterBrokerRecord,
 };
@@ -200,8 +200,8 @@ impl TopicRef {
 /// Arguments of [`Command::SetConfigs`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct SetConfigs {
-    /// Resource, key, and the new value or `None` to delete the key.
-    pub changes: Vec<(Resource, Arc<str>, Option<Arc<str>>)>,
+    /// Resources, each once, and what becomes of their configurations.
+    pub changes: Vec<(Resource, ConfigChange)>,
     /// Whether to answer only, without changing.
     pub validate_only: bool,
 }
@@ -213,6 +213,28 @@ pub struct AlterQuotas {
     pub alterations: Vec<Alteration>,
     /// Whether to answer only, without changing.
     pub validate_only: bool,
+}
+
+/// A change of a resource's configurations.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ConfigChange {
+    /// These keys, each once, are changed; the others stay (IncrementalAlterConfigs).
+    Some(Vec<(Arc<str>, ConfigOp)>),
+    /// Exactly these remain (AlterConfigs).
+    All(Configs),
+}
+
+/// A change of one key (KIP-339).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigOp {
+    /// Gives it this value.
+    Set(Arc<str>),
+    /// Lets its default show.
+    Delete,
+    /// Adds entries, separated by commas, to a list.
+    Append(Arc<str>),
+    /// Takes entries, separated by commas, out of a list.
+    Subtract(Arc<str>),
 }
 
 /// What a command does.
@@ -235,8 +257,8 @@ pub enum Outcome {
     DeleteTopics(Vec<DeletedTopic>),
     /// First ID and length of the block.
     AllocateProducerIds(Result<ProducerIdBlock, Error>),
-    /// One answer for each distinct resource, in the order of the request.
-    SetConfigs(Vec<(Resource, Result<(), Error>)>),
+    /// One answer for each resource, in the order of the request.
+    SetConfigs(Vec<Result<(), Error>>),
     /// One answer for each entity, in the order of the request.
     AlterQuotas(Vec<Result<(), Error>>),
     /// Epoch of the registration.
@@ -257,7 +279,7 @@ pub struct CreatedTopic {
     /// Number of replicas.
     pub replication_factor: i16,
     /// Configurations given with it, by key.
-    pub configs: super::image::Configs,
+    pub configs: Configs,
 }
 
 /// A topic that was to be deleted.
@@ -280,17 +302,22 @@ pub struct ProducerIdBlock {
     pub count: i64,
 }
 
-/// Judges all configurations that a resource of a kind would have, by key; the text says what is
-/// wrong with them.
-pub type ValidateConfig<'a> =
-    dyn Fn(ResourceKind, &super::image::Configs) -> Result<(), String> + 'a;
+/// What there is to know about the keys of configurations, which the kernel does not know.
+pub trait ConfigRules {
+    /// Judges all configurations that a resource would have.
+    fn check(&self, resource: &Resource, configs: &Configs) -> Result<(), Error>;
+
+    /// The default of a key that holds a list; the error says that it holds none. `change` is
+    /// Kafka's word for what was tried.
+    fn list_default(&self, kind: ResourceKind, key: &str, change: &str) -> Result<&str, Error>;
+}
 
 /// Decides what a command does to an image.
-pub fn decide(image: &Image, command: &Command, validate_config: &ValidateConfig) -> Decision {
+pub fn decide(image: &Image, command: &Command, rules: &dyn ConfigRules) -> Decision {
     let mut records = Vec::new();
     let outcome = match command {
         Command::CreateTopics(request) => {
-            Outcome::CreateTopics(topics::create(image, request, validate_config, &mut records))
+            Outcome::CreateTopics(topics::create(image, request, rules, &mut records))
         }
         Command::CreatePartitions(request) => {
             Outcome::CreatePartitions(topics::create_partitions(image, request, &mut records))
@@ -302,7 +329,7 @@ pub fn decide(image: &Image, command: &Command, validate_config: &ValidateConfig
             allocate_producer_ids(image, *broker_id, *block_size, &mut records),
         ),
         Command::SetConfigs(request) => {
-            Outcome::SetConfigs(configs::set(image, request, validate_config, &mut records))
+            Outcome::SetConfigs(configs::set(image, request, rules, &mut records))
         }
         Command::AlterQuotas(request) => {
             Outcome::AlterQuotas(quotas::alter(image.quotas(), request, &mut records))

@@ -13,16 +13,27 @@ fn id(byte: u8) -> Uuid {
     Uuid([byte; 16])
 }
 
-/// Knows the keys `retention.ms`, a number, and `cleanup.policy`.
-fn validate(kind: ResourceKind, configs: &Configs) -> Result<(), String> {
-    for (key, value) in configs {
-        match &**key {
-            "cleanup.policy" if kind == ResourceKind::Topic => {}
-            "retention.ms" if value.parse::<i64>().is_ok() => {}
-            _ => return Err(format!("bad config {key}")),
+/// Knows the keys `retention.ms`, a number, and `cleanup.policy`, a list.
+struct Rules;
+
+impl ConfigRules for Rules {
+    fn check(&self, resource: &Resource, configs: &Configs) -> Result<(), Error> {
+        for (key, value) in configs {
+            match &**key {
+                "cleanup.policy" if resource.kind == ResourceKind::Topic => {}
+                "retention.ms" if value.parse::<i64>().is_ok() => {}
+                _ => return Err(Error::InvalidConfig(format!("bad config {key}"))),
+            }
+        }
+        Ok(())
+    }
+
+    fn list_default(&self, _: ResourceKind, key: &str, change: &str) -> Result<&str, Error> {
+        match key {
+            "cleanup.policy" => Ok("delete"),
+            _ => Err(Error::InvalidConfig(format!("no {change} to {key}"))),
         }
     }
-    Ok(())
 }
 
 fn broker(broker_id: i32) -> Record {
@@ -47,7 +58,7 @@ fn image_of(records: &[Record]) -> Image {
 fn small_image() -> Image {
     let mut image = image_of(&[broker(1)]);
     let topics = [new_topic("first.a", 3, 1), new_topic("second", 1, 1)];
-    let decision = decide(&image, &create(&topics), &validate);
+    let decision = decide(&image, &create(&topics), &Rules);
     for record in &decision.records {
         image.apply(record).expect("the record fits");
         image.revision += 1;
@@ -94,7 +105,7 @@ fn created(decision: Decision) -> Vec<(Arc<str>, Result<CreatedTopic, Error>)> {
 
 /// The variant of the error that a single topic is refused with.
 fn refusal(image: &Image, topic: NewTopic) -> Error {
-    let decision = decide(image, &create(&[topic]), &validate);
+    let decision = decide(image, &create(&[topic]), &Rules);
     assert_eq!(decision.records, []);
     let mut answers = created(decision);
     assert_eq!(answers.len(), 1);
@@ -105,7 +116,7 @@ fn refusal(image: &Image, topic: NewTopic) -> Error {
 fn a_created_topic_gets_its_record_its_configs_and_its_partitions() {
     let image = image_of(&[broker(1)]);
     let topic = configured(new_topic("t", -1, -1), "retention.ms", Some("5"));
-    let decision = decide(&image, &create(&[topic]), &validate);
+    let decision = decide(&image, &create(&[topic]), &Rules);
     let state = Partition {
         replicas: vec![1],
         isr: vec![1],
@@ -143,7 +154,7 @@ fn validate_only_answers_as_if_and_changes_nothing() {
     let image = small_image();
     let Command::CreateTopics(request) = create(&[new_topic("t", 4, 1)]) else { unreachable!() };
     let command = Command::CreateTopics(CreateTopics { validate_only: true, ..request });
-    let decision = decide(&image, &command, &validate);
+    let decision = decide(&image, &command, &Rules);
     assert_eq!(decision.records, []);
     let answer = created(decision).remove(0).1.expect("the topic could be created");
     assert_eq!((answer.partition_count, answer.id), (4, id(b't')));
@@ -162,7 +173,7 @@ fn names_are_refused_as_kafka_refuses_them() {
     let error = refusal(&image, new_topic("__cluster_metadata", 1, 1));
     assert!(matches!(error, Error::InvalidRequest(_)));
     for name in [&long[1..], "...", "first-a", "__consumer_offsets"] {
-        let decision = decide(&image, &create(&[new_topic(name, 1, 1)]), &validate);
+        let decision = decide(&image, &create(&[new_topic(name, 1, 1)]), &Rules);
         assert!(created(decision)[0].1.is_ok(), "{name}");
     }
 }
@@ -171,7 +182,7 @@ fn names_are_refused_as_kafka_refuses_them() {
 fn names_that_collide_within_one_request_are_both_created() {
     let image = image_of(&[broker(1)]);
     let second = NewTopic { id: id(9), ..new_topic("a_b", 1, 1) };
-    let decision = decide(&image, &create(&[new_topic("a.b", 1, 1), second]), &validate);
+    let decision = decide(&image, &create(&[new_topic("a.b", 1, 1), second]), &Rules);
     assert_eq!(decision.records.len(), 4);
     assert!(created(decision).iter().all(|(_, result)| result.is_ok()));
 }
@@ -180,7 +191,7 @@ fn names_that_collide_within_one_request_are_both_created() {
 fn a_name_given_twice_is_refused_once_and_leaves_the_others_alone() {
     let image = small_image();
     let topics = [new_topic("d", 1, 1), new_topic("ok", 1, 1), new_topic("d", 2, 1)];
-    let answers = created(decide(&image, &create(&topics), &validate));
+    let answers = created(decide(&image, &create(&topics), &Rules));
     let names: Vec<_> = answers.iter().map(|(name, _)| &**name).collect();
     assert_eq!(names, ["d", "ok"]);
     assert!(matches!(answers[0].1, Err(Error::InvalidRequest(_))));
@@ -236,7 +247,7 @@ fn assignments_are_refused_as_kafka_refuses_them() {
 #[test]
 fn an_assignment_by_hand_is_followed() {
     let image = image_of(&[broker(1), broker(2)]);
-    let decision = decide(&image, &create(&[assigned(&[(1, &[2, 1]), (0, &[1, 2])])]), &validate);
+    let decision = decide(&image, &create(&[assigned(&[(1, &[2, 1]), (0, &[1, 2])])]), &Rules);
     let leaders: Vec<_> = decision
         .records
         .iter()
@@ -253,19 +264,19 @@ fn an_assignment_by_hand_is_followed() {
 #[test]
 fn partitions_of_a_request_are_limited_in_total() {
     let image = small_image();
-    let answers = created(decide(&image, &create(&[new_topic("t", 10_001, 1)]), &validate));
+    let answers = created(decide(&image, &create(&[new_topic("t", 10_001, 1)]), &Rules));
     assert!(matches!(answers[0].1, Err(Error::PolicyViolation(_))));
     let topics = [new_topic("t", 6000, 1), new_topic("u", 4001, 1)];
-    let decision = decide(&image, &create(&topics), &validate);
+    let decision = decide(&image, &create(&topics), &Rules);
     assert_eq!(decision.records, []);
     let refused = |result: &Result<_, _>| matches!(result, Err(Error::PolicyViolation(_)));
     assert!(created(decision).iter().all(|(_, result)| refused(result)));
     let topics = [new_topic("t", 6000, 1), new_topic("u", 4000, 1)];
-    assert_eq!(decide(&image, &create(&topics), &validate).records.len(), 10_002);
+    assert_eq!(decide(&image, &create(&topics), &Rules).records.len(), 10_002);
 }
 
 fn deleted(image: &Image, topics: &[TopicRef]) -> (Vec<Record>, Vec<DeletedTopic>) {
-    let decision = decide(image, &Command::DeleteTopics(topics.to_vec()), &validate);
+    let decision = decide(image, &Command::DeleteTopics(topics.to_vec()), &Rules);
     match decision.outcome {
         Outcome::DeleteTopics(answers) => (decision.records, answers),
         other => panic!("not an answer to DeleteTopics: {other:?}"),
@@ -323,7 +334,7 @@ fn partitions_are_added_behind_the_present_ones() {
             validate_only: false,
             partitions_max: 100,
         });
-        let decision = decide(&image, &command, &validate);
+        let decision = decide(&image, &command, &Rules);
         match decision.outcome {
             Outcome::CreatePartitions(answers) => (decision.records, answers),
             other => panic!("not an answer to CreatePartitions: {other:?}"),
@@ -361,7 +372,7 @@ fn producer_ids_come_in_blocks_that_never_overlap() {
     let mut image = small_image();
     let command = Command::AllocateProducerIds { broker_id: 1, block_size: 1000 };
     for first in [0, 1000, 2000] {
-        let decision = decide(&image, &command, &validate);
+        let decision = decide(&image, &command, &Rules);
         let block = ProducerIdBlock { first, count: 1000 };
         assert_eq!(decision.outcome, Outcome::AllocateProducerIds(Ok(block)));
         let record =
@@ -372,70 +383,9 @@ fn producer_ids_come_in_blocks_that_never_overlap() {
     let last =
         ProducerIdsRecord { broker_id: 1, broker_epoch: 7, next_producer_id: i64::MAX - 999 };
     image.apply(&Record::ProducerIds(last)).expect("the record fits");
-    let decision = decide(&image, &command, &validate);
+    let decision = decide(&image, &command, &Rules);
     assert_eq!(decision.outcome, Outcome::AllocateProducerIds(Err(Error::ProducerIdsExhausted)));
     assert_eq!(decision.records, []);
-}
-
-#[test]
-fn configs_of_a_resource_are_set_together_or_not_at_all() {
-    let image = small_image();
-    let change = |resource: &Resource, key: &str, value: Option<&str>| {
-        (resource.clone(), Arc::<str>::from(key), value.map(Arc::from))
-    };
-    let (first, second) = (Resource::topic("first.a"), Resource::topic("second"));
-    let (missing, other) = (Resource::topic("zz"), Resource::broker(2));
-    let (own, all) = (Resource::broker(1), Resource::default_broker());
-    let command = Command::SetConfigs(SetConfigs {
-        changes: vec![
-            change(&first, "retention.ms", Some("1")),
-            change(&second, "retention.ms", Some("1")),
-            change(&second, "nope", Some("1")),
-            change(&first, "cleanup.policy", Some("compact")),
-            change(&first, "never.set", None),
-            change(&missing, "retention.ms", Some("1")),
-            change(&other, "retention.ms", Some("1")),
-            change(&own, "retention.ms", Some("2")),
-            change(&all, "retention.ms", Some("3")),
-            change(&Resource::group(""), "retention.ms", Some("3")),
-        ],
-        validate_only: false,
-    });
-    let decision = decide(&image, &command, &validate);
-    let Outcome::SetConfigs(answers) = &decision.outcome else { panic!("another answer") };
-    assert_eq!(answers.len(), 7);
-    assert_eq!(answers[0], (first.clone(), Ok(())));
-    assert!(matches!(answers[1].1, Err(Error::InvalidConfig(_))));
-    assert_eq!(answers[2].1, Err(Error::UnknownTopic("zz".into())));
-    assert!(matches!(answers[3].1, Err(Error::InvalidRequest(_))));
-    assert_eq!((&answers[4], &answers[5]), (&(own.clone(), Ok(())), &(all.clone(), Ok(()))));
-    assert!(matches!(answers[6].1, Err(Error::InvalidRequest(_))));
-
-    let mut after = image.clone();
-    for record in &decision.records {
-        after.apply(record).expect("the record fits");
-    }
-    assert_eq!(decision.records.len(), 4);
-    assert_eq!(after.configs(&first).map(|configs| configs.len()), Some(2));
-    assert_eq!(after.configs(&second), None);
-    assert_eq!(after.config(&own, "retention.ms"), Some(&"2".into()));
-    assert_eq!(after.config(&all, "retention.ms"), Some(&"3".into()));
-
-    // Setting what is set already needs no record; setting and deleting needs both.
-    let command = Command::SetConfigs(SetConfigs {
-        changes: vec![
-            change(&first, "retention.ms", Some("1")),
-            change(&own, "retention.ms", Some("9")),
-            change(&own, "retention.ms", None),
-        ],
-        validate_only: false,
-    });
-    let decision = decide(&after, &command, &validate);
-    assert_eq!(decision.records.len(), 2);
-    for record in &decision.records {
-        after.apply(record).expect("the record fits");
-    }
-    assert_eq!(after.configs(&own), None);
 }
 
 #[test]
@@ -443,7 +393,7 @@ fn a_registration_gets_the_offset_of_its_record_as_epoch() {
     let mut image = Image::default();
     image.revision = 41;
     let broker = RegisterBrokerRecord { broker_id: 3, ..RegisterBrokerRecord::default() };
-    let decision = decide(&image, &Command::RegisterBroker(broker.clone()), &validate);
+    let decision = decide(&image, &Command::RegisterBroker(broker.clone()), &Rules);
     assert_eq!(decision.outcome, Outcome::RegisterBroker(42));
     let record = RegisterBrokerRecord { broker_epoch: 42, ..broker };
     assert_eq!(decision.records, [Record::RegisterBroker(record)]);
@@ -454,7 +404,7 @@ fn leader_epochs_rise_while_leaders_stay() {
     let mut image = small_image();
     let good = TopicIdPartition { topic_id: id(b'f'), partition: 2 };
     let bad = TopicIdPartition { topic_id: id(b'f'), partition: 3 };
-    let decision = decide(&image, &Command::BumpLeaderEpochs(vec![good, bad]), &validate);
+    let decision = decide(&image, &Command::BumpLeaderEpochs(vec![good, bad]), &Rules);
     assert_eq!(
         decision.outcome,
         Outcome::BumpLeaderEpochs(vec![Ok(1), Err(Error::UnknownPartition(bad))])
@@ -483,7 +433,7 @@ fn replicas_go_to_active_brokers_of_different_racks() {
         racked(4, "b", false),
         racked(5, "b", true),
     ]);
-    let decision = decide(&image, &create(&[new_topic("t", 4, 2)]), &validate);
+    let decision = decide(&image, &create(&[new_topic("t", 4, 2)]), &Rules);
     let mut leaders = Vec::new();
     for record in &decision.records {
         let Record::Partition(record) = record else { continue };
@@ -505,7 +455,7 @@ fn a_configuration_that_is_too_long_is_refused() {
         let value: Arc<str> = Arc::from("x".repeat(length));
         let configs = vec![("cleanup.policy".into(), Some(Arc::clone(&value)))];
         let topic = NewTopic { configs, ..new_topic("t", 1, 1) };
-        let answers = created(decide(&image, &create(&[topic]), &validate));
+        let answers = created(decide(&image, &create(&[topic]), &Rules));
         assert_eq!(answers[0].1.is_ok(), fits);
         assert_eq!(super::topics::check_length("cleanup.policy", &value).is_ok(), fits);
     }

@@ -265,6 +265,15 @@ impl Image {
         self.configs.iter()
     }
 
+    /// The resources of one kind with dynamic configurations, in ascending order of name.
+    pub fn configured_of(
+        &self,
+        kind: ResourceKind,
+    ) -> impl Iterator<Item = (&Resource, &Arc<Configs>)> {
+        let first = Resource { kind, name: "".into() };
+        self.configs.iter_from(&first).take_while(move |(resource, _)| resource.kind == kind)
+    }
+
     /// A registered broker.
     pub fn broker(&self, id: NodeId) -> Option<&Arc<RegisterBrokerRecord>> {
         self.brokers.get(&id)

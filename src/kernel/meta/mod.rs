@@ -21,6 +21,8 @@ pub mod topics;
 #[cfg(test)]
 mod command_tests;
 #[cfg(test)]
+mod configs_tests;
+#[cfg(test)]
 mod image_tests;
 #[cfg(test)]
 mod record_tests;

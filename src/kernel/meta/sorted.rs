@@ -123,7 +123,10 @@ impl<K: Ord + Clone, V: Clone> SortedMap<K, V> {
     }
 
     /// The entries whose key is at least `key`, in ascending order.
-    pub fn iter_from<Q: Ord + ?Sized>(&self, key: &Q) -> impl Iterator<Item = (&K, &V)>
+    pub fn iter_from<Q: Ord + ?Sized>(
+        &self,
+        key: &Q,
+    ) -> impl Iterator<Item = (&K, &V)> + use<'_, K, V, Q>
     where
         K: Borrow<Q>,
     {

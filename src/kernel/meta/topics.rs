@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::command::{
-    CreatePartitions, CreateTopics, CreatedTopic, DeletedTopic, Error, MorePartitions, NewTopic,
-    TopicRef, ValidateConfig,
+    ConfigRules, CreatePartitions, CreateTopics, CreatedTopic, DeletedTopic, Error, MorePartitions,
+    NewTopic, TopicRef,
 };
-use super::image::{Configs, Image, Partition, ResourceKind, Topic};
+use super::image::{Configs, Image, Partition, Resource, ResourceKind, Topic};
 use super::placement;
 use super::record::{ConfigRecord, PartitionRecord, Record, TopicRecord};
 use crate::kernel::types::{NodeId, Uuid};
@@ -49,7 +49,7 @@ pub fn validate_name(name: &str) -> Result<(), Error> {
 pub(super) fn create(
     image: &Image,
     request: &CreateTopics,
-    validate: &ValidateConfig,
+    rules: &dyn ConfigRules,
     records: &mut Vec<Record>,
 ) -> Vec<(Arc<str>, Result<CreatedTopic, Error>)> {
     let mut times: HashMap<&str, usize> = HashMap::new();
@@ -71,7 +71,7 @@ pub(super) fn create(
             Some(1) if partitions > request.partitions_max => Err(Error::PolicyViolation(
                 "Excessively large number of partitions per request.".into(),
             )),
-            Some(1) => create_one(image, topic, request, &colliding, validate),
+            Some(1) => create_one(image, topic, request, &colliding, rules),
             Some(_) => Err(Error::InvalidRequest("Duplicate topic name.".into())),
         };
         let answer = result.map(|(created, new)| {
@@ -123,7 +123,7 @@ fn create_one(
     topic: &NewTopic,
     request: &CreateTopics,
     colliding: &HashMap<String, Arc<str>>,
-    validate: &ValidateConfig,
+    rules: &dyn ConfigRules,
 ) -> Result<(CreatedTopic, Vec<Record>), Error> {
     let name = &topic.name;
     if image.topic(name).is_some() {
@@ -134,7 +134,7 @@ fn create_one(
         let text = format!("Topic '{name}' collides with existing topic: {other}");
         return Err(Error::InvalidTopicName(text));
     }
-    let configs = check_configs(topic, validate)?;
+    let configs = check_configs(topic, rules)?;
     let assignments = assign(image, topic, request)?;
     let created = CreatedTopic {
         id: topic.id,
@@ -170,7 +170,7 @@ pub(super) fn check_length(key: &str, value: &str) -> Result<(), Error> {
     )))
 }
 
-fn check_configs(topic: &NewTopic, validate: &ValidateConfig) -> Result<Configs, Error> {
+fn check_configs(topic: &NewTopic, rules: &dyn ConfigRules) -> Result<Configs, Error> {
     let mut configs = Configs::new();
     for (key, value) in &topic.configs {
         let Some(value) = value else {
@@ -180,7 +180,7 @@ fn check_configs(topic: &NewTopic, validate: &ValidateConfig) -> Result<Configs,
         check_length(key, value)?;
         configs.insert(key.clone(), value.clone());
     }
-    validate(ResourceKind::Topic, &configs).map_err(Error::InvalidConfig)?;
+    rules.check(&Resource::topic(topic.name.clone()), &configs)?;
     Ok(configs)
 }
 
