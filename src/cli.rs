@@ -2,6 +2,7 @@
 //! Deliberately does nothing that was asked for: `main.rs` does.
 
 use crate::config::Sources;
+use crate::log_levels;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -141,7 +142,9 @@ impl Serve {
             LogFormat::Text => to_stderr.with_ansi(std::io::stderr().is_terminal()).boxed(),
             LogFormat::Json => to_stderr.json().flatten_event(true).boxed(),
         };
-        tracing_subscriber::registry().with(to_stderr.with_filter(self.log.clone())).init();
+        tracing_subscriber::registry()
+            .with(to_stderr.with_filter(log_levels::filter(self.log.clone())))
+            .init();
     }
 
     /// Where the settings come from.

@@ -9,6 +9,7 @@ pub mod config;
 pub mod coordinator;
 pub mod health;
 pub mod kernel;
+pub mod log_levels;
 pub mod metrics;
 pub mod net;
 pub mod random;

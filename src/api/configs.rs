@@ -10,6 +10,7 @@ use super::Cx;
 use crate::kernel::meta::command::{ConfigChange, ConfigOp, SetConfigs};
 use crate::kernel::meta::{Command, Error, Outcome, Resource, ResourceKind};
 use crate::kernel::types::NodeId;
+use crate::log_levels;
 use crate::storage::error::StorageError;
 
 /// Kafka's number for the log levels of a broker, which are no configurations.
@@ -40,20 +41,22 @@ pub async fn alter(
     for alteration in &alterations {
         *times.entry((alteration.kind, canonical(alteration))).or_default() += 1;
     }
-    let read = |alteration: &Alteration| match times[&(alteration.kind, canonical(alteration))] {
-        1 => read(cx, alteration),
-        _ => Err(invalid("Each resource must appear at most once.")),
-    };
     let (mut changes, mut answers) = (Vec::new(), Vec::with_capacity(alterations.len()));
+    let mut asked = Vec::with_capacity(alterations.len());
     for alteration in &alterations {
-        answers.push(read(alteration).map(|change| changes.push(change)));
+        let read = match times[&(alteration.kind, canonical(alteration))] {
+            1 => read(cx, alteration, validate_only),
+            _ => Err(invalid("Each resource must appear at most once.")),
+        };
+        asked.push(matches!(read, Ok(Some(_))));
+        answers.push(read.map(|change| changes.extend(change)));
     }
     let command = Command::SetConfigs(SetConfigs { changes, validate_only });
     let Outcome::SetConfigs(decided) = cx.broker.control.execute(command).await? else {
         unreachable!("the outcome has the command's variant")
     };
     let mut decided = decided.into_iter();
-    for answer in answers.iter_mut().filter(|answer| answer.is_ok()) {
+    for (answer, _) in answers.iter_mut().zip(asked).filter(|(_, asked)| *asked) {
         *answer = decided.next().expect("each change has its answer");
     }
     Ok(answers)
@@ -74,8 +77,13 @@ fn canonical(alteration: &Alteration) -> &str {
     }
 }
 
-/// Kafka's checks in Kafka's order: keys that come twice, missing values, the kind, the name.
-fn read(cx: &Cx, alteration: &Alteration) -> Result<(Resource, ConfigChange), Error> {
+/// Kafka's checks in Kafka's order: keys that come twice, missing values, the kind, the name. Log
+/// levels are no metadata: they are changed here, and nothing is left to change.
+fn read(
+    cx: &Cx,
+    alteration: &Alteration,
+    validate_only: bool,
+) -> Result<Option<(Resource, ConfigChange)>, Error> {
     let mut seen = BTreeSet::new();
     if !alteration.keys.iter().all(|(key, ..)| seen.insert(key)) {
         return Err(invalid("Error due to duplicate config keys"));
@@ -85,6 +93,10 @@ fn read(cx: &Cx, alteration: &Alteration) -> Result<(Resource, ConfigChange), Er
     let null: Vec<&str> = null.map(|(key, ..)| &**key).collect();
     if !null.is_empty() {
         return Err(invalid(format!("Null value not supported for : {}", null.join(", "))));
+    }
+    if alteration.kind == BROKER_LOGGER && !alteration.replaces {
+        check_own_id(cx, &alteration.name, "Node")?;
+        return alter_loggers(alteration, validate_only).map(|()| None);
     }
     let Some(kind) = ResourceKind::from_code(alteration.kind) else {
         return Err(invalid(format!("Unknown resource type {}", alteration.kind)));
@@ -102,13 +114,35 @@ fn read(cx: &Cx, alteration: &Alteration) -> Result<(Resource, ConfigChange), Er
     });
     let ops = ops.collect::<Result<Vec<_>, Error>>()?;
     if !alteration.replaces {
-        return Ok((resource, ConfigChange::Some(ops)));
+        return Ok(Some((resource, ConfigChange::Some(ops))));
     }
     let set = |(key, op)| match op {
         ConfigOp::Set(value) => Some((key, value)),
         ConfigOp::Delete | ConfigOp::Append(_) | ConfigOp::Subtract(_) => None,
     };
-    Ok((resource, ConfigChange::All(ops.into_iter().filter_map(set).collect())))
+    Ok(Some((resource, ConfigChange::All(ops.into_iter().filter_map(set).collect()))))
+}
+
+fn alter_loggers(alteration: &Alteration, validate_only: bool) -> Result<(), Error> {
+    let mut changes = Vec::with_capacity(alteration.keys.len());
+    for (logger, op, level) in &alteration.keys {
+        let not_allowed = |op: &str| {
+            Err(invalid(format!("{op} operation is not allowed for the BROKER_LOGGER resource")))
+        };
+        match op.unwrap_or(0) {
+            0 => changes.push((&**logger, level.as_deref())),
+            1 => changes.push((&**logger, None)),
+            2 => return not_allowed("APPEND"),
+            3 => return not_allowed("SUBTRACT"),
+            other => return Err(invalid(format!("Unknown operations type {other}"))),
+        }
+    }
+    log_levels::change(&changes, validate_only).map_err(|error| match error {
+        log_levels::Error::UnknownLogger(_) | log_levels::Error::UnknownLevel { .. } => {
+            Error::InvalidConfig(error.to_string())
+        }
+        log_levels::Error::RootNeedsLevel => invalid(error.to_string()),
+    })
 }
 
 /// A null value got here with a deletion only, which looks at none.

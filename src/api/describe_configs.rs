@@ -22,10 +22,11 @@ use kafka_protocol::protocol::StrBytes;
 use super::configs::{BROKER_LOGGER, check_own_id};
 use super::error::{message, meta_code};
 use super::{Api, Cx, Reply};
-use crate::config::dynamic::{self, Described, Kind};
+use crate::config::dynamic::{self, Described, Kind, Source};
 use crate::coordinator::configs::settings;
 use crate::kernel::meta::topics::validate_name;
 use crate::kernel::meta::{Error, Image, Resource, ResourceKind};
+use crate::log_levels;
 
 /// The API.
 pub struct DescribeConfigs;
@@ -92,10 +93,12 @@ fn describe(
     let settings = |kind| settings(image, &Resource { kind, name: name.into() });
     let kind = match ResourceKind::from_code(resource.resource_type) {
         Some(kind) => kind,
-        // Log levels are not settings of Felice's.
+        None if resource.resource_type == BROKER_LOGGER && name.is_empty() => {
+            return invalid("Broker id must not be empty");
+        }
         None if resource.resource_type == BROKER_LOGGER => {
             check_own_id(cx, name, "Broker").map_err(refused)?;
-            return Ok(Vec::new());
+            return Ok(log_levels::list().into_iter().map(logger).collect());
         }
         None => return invalid(&format!("Unsupported resource type: {}", resource.resource_type)),
     };
@@ -118,6 +121,19 @@ fn describe(
             invalid("Client metrics subscription name must not be empty")
         }
         ResourceKind::ClientMetrics => Ok(dynamic::describe_client_metrics(&settings(kind))),
+    }
+}
+
+fn logger((name, level): (&'static str, &'static str)) -> Described {
+    Described {
+        name: name.into(),
+        value: Some(level.to_owned()),
+        source: Source::Logger,
+        is_sensitive: false,
+        read_only: false,
+        kind: None,
+        documentation: "",
+        synonyms: Vec::new(),
     }
 }
 

@@ -95,6 +95,8 @@ fn what_cannot_be_is_refused() {
             (GROUP, "", vec![], request),
             (METRICS, "", vec![], request),
             (3, "t", vec![ok], request),
+            // Loggers are changed one by one only.
+            (8, "1", vec![("root", Some("INFO"))], request),
         ] {
             let answer = alter(&mut client, version, false, vec![resource(kind, name, &pairs)]);
             assert_eq!(answer, [code], "v{version} {kind} {name:?} {pairs:?}");

@@ -10,6 +10,7 @@ use protocol_tests::client::{Client, text};
 /// Kafka's numbers of the kinds of resources.
 pub const TOPIC: i8 = 2;
 pub const BROKER: i8 = 4;
+pub const LOGGER: i8 = 8;
 pub const METRICS: i8 = 16;
 pub const GROUP: i8 = 32;
 

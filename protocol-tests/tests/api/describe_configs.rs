@@ -141,7 +141,9 @@ fn every_version_describes_the_broker() {
         }
         let all_brokers = ask(&mut client, version, BROKER, "", None);
         assert_eq!((all_brokers.error_code, all_brokers.configs.len()), (0, 0));
-        assert_eq!(ask(&mut client, version, LOGGER, "1", None).error_code, 0);
+        let loggers = ask(&mut client, version, LOGGER, "1", None);
+        let root = find(&loggers, "root");
+        assert_eq!((root.value.as_deref(), root.config_source), (Some("WARN"), 6));
     }
 }
 
@@ -157,6 +159,7 @@ fn what_does_not_exist_is_an_error_of_its_own() {
             (BROKER, "7", InvalidRequest),
             (BROKER, "x", InvalidRequest),
             (LOGGER, "7", InvalidRequest),
+            (LOGGER, "", InvalidRequest),
             (3, "x", InvalidRequest),
             (99, "x", InvalidRequest),
         ] {

@@ -5,10 +5,8 @@ use kafka_protocol::messages::ListConfigResourcesRequest;
 use protocol_tests::broker::Broker;
 use protocol_tests::client::Client;
 
-use super::config_requests::{BROKER, GROUP, METRICS, TOPIC, set, unset};
+use super::config_requests::{BROKER, GROUP, LOGGER, METRICS, TOPIC, set, unset};
 use super::requests::*;
-
-const LOGGER: i8 = 8;
 
 /// Error code, and kind and name of each resource.
 fn list(client: &mut Client, version: i16, types: &[i8]) -> (i16, Vec<(i8, String)>) {

@@ -125,6 +125,7 @@ const TABLE: &[Row] = &[
             "random",
             "metrics",
             "config",
+            "log_levels",
             "broker::Broker",
             "storage::append",
             "storage::error",
@@ -170,8 +171,14 @@ const TABLE: &[Row] = &[
         only_crates: None,
     },
     Row {
+        module: "log_levels",
+        may_import: &[],
+        never: &["std::fs", "std::net", "rocksdb", "tokio", KAFKA],
+        only_crates: None,
+    },
+    Row {
         module: "cli",
-        may_import: &["config"],
+        may_import: &["config", "log_levels"],
         never: &["rocksdb", "tokio", KAFKA],
         only_crates: None,
     },

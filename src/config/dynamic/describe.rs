@@ -19,6 +19,8 @@ pub enum Source {
     Group,
     /// For this client metrics subscription.
     ClientMetrics,
+    /// For this logger; it has no other source.
+    Logger,
     /// For this broker, through AlterConfigs.
     DynamicBroker,
     /// For all brokers, through AlterConfigs.
@@ -38,6 +40,7 @@ impl Source {
             Source::DynamicDefaultBroker => 3,
             Source::StaticBroker => 4,
             Source::Default => 5,
+            Source::Logger => 6,
             Source::ClientMetrics => 7,
             Source::Group => 8,
         }
