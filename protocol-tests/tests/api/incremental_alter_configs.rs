@@ -238,6 +238,9 @@ fn brokers_are_answered_as_by_kafka() {
         assert_eq!(told.0, code, "{name:?} {key}");
         assert!(told.1.ends_with(said), "{}", told.1);
     }
+    // The tools that move replicas set this.
+    set(&mut client, BROKER, "1", "leader.replication.throttled.rate", "5");
+    assert_eq!(shown(&mut client, BROKER, "1", "leader.replication.throttled.rate"), "5@2");
     // What nobody knows may be a secret.
     set(&mut client, BROKER, "01", "no.such", "secret");
     assert_eq!(shown(&mut client, BROKER, "1", "no.such"), "null@2");

@@ -63,6 +63,16 @@ pub fn accepted_prefix(name: &str) -> Option<Reason> {
     PREFIXES.iter().find(fits).map(|(_, reason)| *reason)
 }
 
+const UNLIMITED: &str = "9223372036854775807";
+
+impl Key {
+    /// Tools set these while they move replicas; Kafka tells them only where they are set.
+    const fn throttle(mut self) -> Key {
+        self.check = Check::Min(0);
+        self.dynamic().hidden()
+    }
+}
+
 /// Sorted by name. Ranges are not repeated here: what has no effect cannot be wrong.
 pub(super) const KEYS: &[Key] = &[
     accepted("add.partitions.to.txn.retry.backoff.max.ms", Int, Some("100"), Later),
@@ -106,6 +116,7 @@ pub(super) const KEYS: &[Key] = &[
     accepted("early.start.listeners", List, None, Cluster),
     accepted("fetch.purgatory.purge.interval.requests", Int, Some("1000"), Internals),
     accepted("follower.fetch.last.tiered.offset.enable", Boolean, Some("false"), Tiered).dynamic(),
+    accepted("follower.replication.throttled.rate", Long, Some(UNLIMITED), Cluster).throttle(),
     accepted("group.consumer.assignment.interval.ms", Int, Some("1000"), Later).dynamic(),
     accepted("group.consumer.assignors", List, Some("uniform,range"), Later),
     accepted("group.consumer.heartbeat.interval.ms", Int, Some("5000"), Later),
@@ -180,6 +191,7 @@ pub(super) const KEYS: &[Key] = &[
     accepted("kafka.metrics.polling.interval.secs", Int, Some("10"), Java),
     accepted("kafka.metrics.reporters", List, Some(""), Java),
     accepted("leader.imbalance.check.interval.seconds", Long, Some("300"), Cluster),
+    accepted("leader.replication.throttled.rate", Long, Some(UNLIMITED), Cluster).throttle(),
     accepted("log.cleaner.backoff.ms", Long, Some("15000"), Later).dynamic(),
     accepted("log.cleaner.dedupe.buffer.size", Long, Some("134217728"), Later).dynamic(),
     accepted("log.cleaner.delete.retention.ms", Long, Some("86400000"), Later).dynamic(),
@@ -284,6 +296,8 @@ pub(super) const KEYS: &[Key] = &[
     accepted("remote.log.storage.manager.class.path", String, None, Tiered),
     accepted("remote.log.storage.manager.impl.prefix", String, Some("rsm.config."), Tiered),
     accepted("remote.log.storage.system.enable", Boolean, Some("false"), Tiered),
+    accepted("replica.alter.log.dirs.io.max.bytes.per.second", Long, Some(UNLIMITED), Cluster)
+        .throttle(),
     accepted("replica.fetch.backoff.ms", Int, Some("1000"), Cluster),
     accepted("replica.fetch.max.bytes", Int, Some("1048576"), Cluster),
     accepted("replica.fetch.min.bytes", Int, Some("1"), Cluster),
