@@ -10,10 +10,10 @@ mod requests;
 
 #[path = "api/alter_client_quotas.rs"]
 mod alter_client_quotas;
-#[path = "api/alter_partition_reassignments.rs"]
-mod alter_partition_reassignments;
 #[path = "api/alter_configs.rs"]
 mod alter_configs;
+#[path = "api/alter_partition_reassignments.rs"]
+mod alter_partition_reassignments;
 #[path = "api/alter_replica_log_dirs.rs"]
 mod alter_replica_log_dirs;
 #[path = "api/api_versions.rs"]

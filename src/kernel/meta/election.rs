@@ -99,6 +99,7 @@ fn elect_one(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::meta::command::AnyConfig;
     use crate::kernel::meta::record::{
         NO_LEADER, PartitionRecord, RegisterBrokerRecord, TopicRecord,
     };
@@ -131,7 +132,7 @@ mod tests {
 
     fn run(image: &Image, election: Election) -> Result<PartitionChangeRecord, Error> {
         let request = ElectLeaders { election, partitions: None };
-        let decision = decide(image, &Command::ElectLeaders(request), &|_, _| Ok(()));
+        let decision = decide(image, &Command::ElectLeaders(request), &AnyConfig);
         let Outcome::ElectLeaders(mut answers) = decision.outcome else {
             panic!("not an answer to ElectLeaders")
         };
