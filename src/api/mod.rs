@@ -56,7 +56,7 @@ pub struct Connection {
     pub listener: usize,
     /// Who the client is, as far as quotas are concerned.
     pub user: Arc<str>,
-    /// Until when no request is read, 0 if ever: milliseconds since the Unix epoch.
+    /// Until when no request is read, in elapsed milliseconds; 0 if it was never muted.
     pub muted_until: AtomicI64,
     /// Nanoseconds of a core spent on this connection and not yet counted against a quota.
     pub spent_nanos: AtomicU64,

@@ -44,7 +44,7 @@ impl Cx {
     /// Stops reading from the client for a time, and gives it as it stands in an answer.
     fn throttle(&self, delay_ms: i64) -> i32 {
         if delay_ms > 0 {
-            self.connection.mute(self.broker.clock.now(), delay_ms);
+            self.connection.mute(self.broker.clock.elapsed(), delay_ms);
         }
         i32::try_from(delay_ms).unwrap_or(i32::MAX)
     }

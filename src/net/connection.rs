@@ -233,7 +233,7 @@ impl Serving {
 
     /// For how long no request is taken, because the client is above a quota.
     fn muted_ms(&self) -> u64 {
-        self.facts.muted_ms(|| self.broker.clock.now())
+        self.facts.muted_ms(|| self.broker.clock.elapsed())
     }
 
     /// The place where the time spent here is counted, if it is.
