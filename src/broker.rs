@@ -25,6 +25,7 @@ use crate::coordinator::fetch::FetchSessions;
 use crate::coordinator::groups::GroupCoordinator;
 use crate::coordinator::ids::ProducerIds;
 use crate::coordinator::quotas::Quotas;
+use crate::coordinator::telemetry::Telemetry;
 use crate::metrics::Metrics;
 use crate::net::{self, Net, listener};
 use crate::storage::data_dir;
@@ -55,6 +56,8 @@ pub struct Broker {
     pub metrics: Arc<Metrics>,
     /// Client quotas.
     pub quotas: Arc<Quotas>,
+    /// Metrics that clients push.
+    pub telemetry: Telemetry,
     /// Addresses the listeners are bound to, in the order of the configuration.
     pub bound: Vec<SocketAddr>,
     /// Turns true when the broker stops: long polls are answered then.

@@ -7,6 +7,9 @@ mod group_requests;
 #[allow(dead_code)]
 #[path = "api/requests.rs"]
 mod requests;
+#[allow(dead_code)]
+#[path = "api/telemetry_requests.rs"]
+mod telemetry_requests;
 
 #[path = "admin/health.rs"]
 mod health;

@@ -7,6 +7,8 @@ mod config_requests;
 mod group_requests;
 #[path = "api/requests.rs"]
 mod requests;
+#[path = "api/telemetry_requests.rs"]
+mod telemetry_requests;
 
 #[path = "api/alter_client_quotas.rs"]
 mod alter_client_quotas;
@@ -52,6 +54,8 @@ mod fetch;
 mod fetch_sessions;
 #[path = "api/find_coordinator.rs"]
 mod find_coordinator;
+#[path = "api/get_telemetry_subscriptions.rs"]
+mod get_telemetry_subscriptions;
 #[path = "api/heartbeat.rs"]
 mod heartbeat;
 #[path = "api/idempotence.rs"]
@@ -88,6 +92,8 @@ mod offset_for_leader_epoch;
 mod pipelining;
 #[path = "api/produce.rs"]
 mod produce;
+#[path = "api/push_telemetry.rs"]
+mod push_telemetry;
 #[path = "api/quotas.rs"]
 mod quotas;
 #[path = "api/recovery.rs"]

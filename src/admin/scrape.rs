@@ -3,12 +3,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::process::Process;
 use super::survey::{self, PartitionNow, Sum};
 use super::{Admin, Serving, health};
 use crate::broker::Broker;
+use crate::coordinator::telemetry::Pushed;
 use crate::kernel::group::glance::Glance;
 use crate::metrics::{Gather, Labels, Writer};
 
@@ -22,6 +24,7 @@ impl Gather for Scrape {
             let series_max = self.0.series_max;
             partitions(broker, series_max, writer)?;
             groups(broker, series_max, writer)?;
+            clients(broker, series_max, writer)?;
             let sessions = broker.fetch_sessions.lock().len();
             writer.gauges("felice_fetch_sessions", [([], sessions as u64)])?;
         }
@@ -98,6 +101,37 @@ fn groups(broker: &Broker, series_max: usize, writer: &mut Writer<'_>) -> fmt::R
         Some((offset_labels(id, &one.0, index), lag))
     });
     writer.gauges("felice_group_lag", lags)
+}
+
+fn clients(broker: &Broker, series_max: usize, writer: &mut Writer<'_>) -> fmt::Result {
+    let telemetry = &broker.telemetry;
+    let instances = telemetry.instance_count();
+    writer.gauges("felice_client_instances", [([], instances as u64)])?;
+    let counts = &telemetry.counts;
+    for (name, count) in [
+        ("felice_client_pushes_total", &counts.pushes),
+        ("felice_client_pushed_bytes_total", &counts.bytes),
+        ("felice_client_telemetry_refused_total", &counts.refused),
+        ("felice_client_series_dropped_total", &counts.dropped),
+    ] {
+        writer.counters(name, [([], count.load(Ordering::Relaxed))])?;
+    }
+    let (listed, count) = telemetry.values(series_max);
+    let unlisted = count - listed.len();
+    writer.gauges("felice_client_series_unlisted", [([], unlisted as u64)])?;
+    let (sums, gauges): (Vec<_>, Vec<_>) = listed.iter().partition(|one| one.is_sum);
+    writer.gauges("felice_client_metric", gauges.into_iter().map(client_series))?;
+    writer.counters("felice_client_metric_sum_total", sums.into_iter().map(client_series))
+}
+
+fn client_series(one: &Pushed) -> (Labels<'_, 4>, f64) {
+    let labels = [
+        ("client_id", &*one.client_id),
+        ("client_instance", one.instance.as_str()),
+        ("metric", one.metric.as_str()),
+        ("attributes", one.attributes.as_str()),
+    ];
+    (labels, one.value)
 }
 
 fn process(admin: &Admin, writer: &mut Writer<'_>) -> fmt::Result {

@@ -72,6 +72,7 @@ rows! {
     };
     FetchResponse: |r, e| { e.add(r.error_code); e.add_all(each!(r.topics, partitions)) };
     FindCoordinatorResponse: |r, e| { e.add(r.error_code); e.add_all(each!(r.coordinators)) };
+    GetTelemetrySubscriptionsResponse: |r, e| e.add(r.error_code);
     HeartbeatResponse: |r, e| e.add(r.error_code);
     IncrementalAlterConfigsResponse: |r, e| e.add_all(each!(r.responses));
     InitProducerIdResponse: |r, e| e.add(r.error_code);
@@ -100,6 +101,7 @@ rows! {
     };
     OffsetForLeaderEpochResponse: |r, e| e.add_all(each!(r.topics, partitions));
     ProduceResponse: |r, e| e.add_all(each!(r.responses, partition_responses));
+    PushTelemetryResponse: |r, e| e.add(r.error_code);
     SyncGroupResponse: |r, e| e.add(r.error_code);
 }
 

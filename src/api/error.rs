@@ -10,6 +10,7 @@ use super::FETCH_KEY;
 use crate::kernel::group;
 use crate::kernel::meta;
 use crate::kernel::session;
+use crate::kernel::telemetry::instances as telemetry;
 use crate::kernel::validate::Rejection;
 use crate::storage::error::{AppendError, DeletionError, ReadError, StorageError};
 
@@ -177,6 +178,19 @@ pub fn group_code(error: &group::Error) -> i16 {
         Error::GroupSubscribedToTopic => Code::GroupSubscribedToTopic.code(),
         Error::RecordTooLarge => Code::UnknownServerError.code(),
         Error::InvalidRequest => Code::InvalidRequest.code(),
+    }
+}
+
+/// Code of refused telemetry.
+pub fn telemetry_code(error: &telemetry::Error) -> i16 {
+    use telemetry::Error;
+    match error {
+        Error::InvalidRequest => Code::InvalidRequest.code(),
+        Error::TooSoon => Code::ThrottlingQuotaExceeded.code(),
+        Error::UnknownSubscription => Code::UnknownSubscriptionId.code(),
+        Error::UnsupportedCompression => Code::UnsupportedCompressionType.code(),
+        Error::TooLarge => Code::TelemetryTooLarge.code(),
+        Error::Malformed => Code::InvalidRecord.code(),
     }
 }
 

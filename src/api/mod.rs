@@ -266,6 +266,8 @@ apis! {
     describe_quorum::DescribeQuorum,
     describe_cluster::DescribeCluster,
     describe_producers::DescribeProducers,
+    get_telemetry_subscriptions::GetTelemetrySubscriptions,
+    push_telemetry::PushTelemetry,
     list_config_resources::ListConfigResources,
     describe_topic_partitions::DescribeTopicPartitions,
 }

@@ -17,6 +17,7 @@ use crate::coordinator::control::{Control, topic_config};
 use crate::coordinator::fetch::FetchSessions;
 use crate::coordinator::groups::GroupCoordinator;
 use crate::coordinator::ids::ProducerIds;
+use crate::coordinator::telemetry::Telemetry;
 use crate::kernel::meta::record::{Endpoint, RegisterBrokerRecord};
 use crate::kernel::meta::{Command, Image};
 use crate::kernel::types::{TopicIdPartition, Uuid};
@@ -83,6 +84,7 @@ impl House {
             fetch_sessions: FetchSessions::new(config.fetch.session_slots as usize),
             producer_ids: ProducerIds::new(control.clone(), config.node_id),
             cluster_id: data_dir.cluster_id.clone(),
+            telemetry: Telemetry::new(clock.clone(), control.clone(), config.telemetry_bytes_max),
             clock,
             quotas: Arc::clone(control.quotas()),
             control,

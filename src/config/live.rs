@@ -25,6 +25,8 @@ pub struct Connections {
     pub per_ip_max: usize,
     /// Other limits, by canonical address (`max.connections.per.ip.overrides`).
     pub per_ip_overrides: HashMap<IpAddr, usize>,
+    /// New ones in a second (`max.connection.creation.rate`).
+    pub per_second: i64,
 }
 
 impl Live {
@@ -38,6 +40,7 @@ impl Live {
             count_max: count("max.connections"),
             per_ip_max: count("max.connections.per.ip"),
             per_ip_overrides: per_ip_overrides(&overrides),
+            per_second: defaults.number("max.connection.creation.rate"),
         };
         let producer_id_expiration_ms = defaults.number("producer.id.expiration.ms");
         Live { connections, producer_id_expiration_ms, defaults }

@@ -48,6 +48,8 @@ pub struct NodeConfig {
     pub admin: Admin,
     /// Quotas.
     pub quotas: Quotas,
+    /// Largest push of a client's metrics (`telemetry.max.bytes`).
+    pub telemetry_bytes_max: usize,
     /// Everything that was set, by key. What may change at run time is in
     /// [`Live`](super::live::Live).
     pub broker_defaults: BrokerDefaults,
@@ -207,8 +209,6 @@ pub struct Quotas {
     pub controller_samples: u32,
     /// Milliseconds of such a sample (`controller.quota.window.size.seconds`), at least 1000.
     pub controller_sample_ms: i64,
-    /// New connections per second (`max.connection.creation.rate`).
-    pub connections_per_second: u32,
 }
 
 impl NodeConfig {
@@ -248,6 +248,7 @@ impl NodeConfig {
             producers: producers(&settings),
             admin: admin(&settings)?,
             quotas: quotas(&settings),
+            telemetry_bytes_max: settings.bytes("telemetry.max.bytes"),
             broker_defaults: BrokerDefaults::new(settings.clone().into_made()),
             warnings,
         };
@@ -441,7 +442,6 @@ fn quotas(settings: &Settings) -> Quotas {
         sample_ms: seconds("quota.window.size.seconds"),
         controller_samples: settings.count("controller.quota.window.num"),
         controller_sample_ms: seconds("controller.quota.window.size.seconds"),
-        connections_per_second: settings.count("max.connection.creation.rate"),
     }
 }
 

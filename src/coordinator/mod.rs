@@ -7,3 +7,4 @@ pub mod fetch;
 pub mod groups;
 pub mod ids;
 pub mod quotas;
+pub mod telemetry;

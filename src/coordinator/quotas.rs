@@ -38,7 +38,6 @@ pub struct Quotas {
     changed: Mutex<Sensors<User, Bucket>>,
     arrived: Mutex<Sensors<IpAddr, Rate>>,
     arrived_in_all: Mutex<Rate>,
-    connections_per_second: u32,
     window: Window,
 }
 
@@ -66,7 +65,6 @@ impl Quotas {
             changed: Mutex::new(Sensors::new(controller)),
             arrived: sensors(window),
             arrived_in_all: Mutex::default(),
-            connections_per_second: config.connections_per_second,
             window,
         }
     }
@@ -181,17 +179,18 @@ impl Quotas {
         u64::try_from(delay_ms.min(window.sample_ms)).ok()
     }
 
-    /// Counts a connection against `max.connection.creation.rate`. Answers for how many
-    /// milliseconds no other is to be accepted, at most one sample's.
-    pub fn pause_ms(&self) -> u64 {
-        if self.connections_per_second == i32::MAX as u32 {
+    /// Counts a connection against `max.connection.creation.rate`, of which the largest number
+    /// stands for none. Answers for how many milliseconds no other is to be accepted, at most one
+    /// sample's.
+    pub fn pause_ms(&self, per_second: i64) -> u64 {
+        if per_second >= i64::from(i32::MAX) {
             return 0;
         }
         let now = self.clock.elapsed();
         let mut rate = lock(&self.arrived_in_all);
         rate.record(&self.window, now, 1.0);
         // A rate of zero lets one in per sample, where Kafka would let in none for ever.
-        let limit = f64::from(self.connections_per_second).max(f64::MIN_POSITIVE);
+        let limit = (per_second as f64).max(f64::MIN_POSITIVE);
         let delay_ms = rate.delay_ms(&self.window, now, limit);
         u64::try_from(delay_ms.min(self.window.sample_ms)).unwrap_or(0)
     }
@@ -213,23 +212,21 @@ mod tests {
     use crate::clock::Manual;
     use crate::config::{NodeConfig, Sources};
 
-    fn quotas(rate: u32) -> (Quotas, Arc<Manual>) {
-        let mut config = NodeConfig::load(&Sources::default()).unwrap().quotas;
-        config.connections_per_second = rate;
+    fn quotas() -> (Quotas, Arc<Manual>) {
+        let config = NodeConfig::load(&Sources::default()).unwrap().quotas;
         let clock = Arc::new(Manual::at(1_000_000));
         (Quotas::new(Clock::Manual(Arc::clone(&clock)), &config), clock)
     }
 
     #[test]
     fn accepting_pauses_when_connections_come_too_fast() {
-        let (limited, clock) = quotas(2);
-        let pauses: Vec<u64> = (0..22).map(|_| limited.pause_ms()).collect();
+        let (quotas, clock) = quotas();
+        assert!((0..1000).all(|_| quotas.pause_ms(i32::MAX.into()) == 0));
+        let pauses: Vec<u64> = (0..22).map(|_| quotas.pause_ms(2)).collect();
         assert_eq!(pauses[..20], [0; 20]);
         assert_eq!(pauses[20..], [500, 1000], "at most a sample's");
         clock.advance(11_000);
-        assert_eq!(limited.pause_ms(), 0);
-        assert_eq!(quotas(0).0.pause_ms(), 1000);
-        let (unlimited, _) = quotas(i32::MAX as u32);
-        assert!((0..1000).all(|_| unlimited.pause_ms() == 0));
+        assert_eq!(quotas.pause_ms(2), 0);
+        assert_eq!(quotas.pause_ms(0), 1000);
     }
 }

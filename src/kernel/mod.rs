@@ -10,5 +10,6 @@ pub mod quota;
 pub mod recompress;
 pub mod records;
 pub mod session;
+pub mod telemetry;
 pub mod types;
 pub mod validate;

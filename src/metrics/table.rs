@@ -56,7 +56,64 @@ pub const PARTS: &[(&str, &[Row])] = &[
     ("Connections", CONNECTIONS),
     ("Topics and partitions", PARTITIONS),
     ("Consumer groups", GROUPS),
+    ("Metrics that clients push", CLIENTS),
     ("The process", PROCESS),
+];
+
+const CLIENT_SERIES: &[&str] = &["client_id", "client_instance", "metric", "attributes"];
+
+const CLIENTS: &[Row] = &[
+    row(
+        "felice_client_instances",
+        Gauge,
+        NONE,
+        "Clients that have asked which metrics to push (KIP-714).",
+        "ClientMetricsInstanceCount",
+    ),
+    row(
+        "felice_client_pushes_total",
+        Counter,
+        NONE,
+        "Pushes that were taken.",
+        "ClientMetricsPluginExportCount",
+    ),
+    row("felice_client_pushed_bytes_total", Counter, NONE, "Bytes of these pushes.", ""),
+    row(
+        "felice_client_telemetry_refused_total",
+        Counter,
+        NONE,
+        "Pushes and questions that were refused, because they came too early, followed an old \
+         subscription or could not be read.",
+        "ClientMetricsThrottleCount, ClientMetricsPluginErrorCount",
+    ),
+    row(
+        "felice_client_series_dropped_total",
+        Counter,
+        NONE,
+        "Values in pushes for which there was no room.",
+        "",
+    ),
+    row(
+        "felice_client_series_unlisted",
+        Gauge,
+        NONE,
+        "Series of clients beyond metrics.series.max.",
+        "",
+    ),
+    row(
+        "felice_client_metric",
+        Gauge,
+        CLIENT_SERIES,
+        "Newest value of a metric that a client pushed.",
+        "",
+    ),
+    row(
+        "felice_client_metric_sum_total",
+        Counter,
+        CLIENT_SERIES,
+        "Sum of a metric that a client pushed, since its first push.",
+        "",
+    ),
 ];
 
 const TRAFFIC: &[Row] = &[

@@ -54,7 +54,8 @@ pub async fn run(listener: TcpListener, index: usize, net: Arc<Net>, broker: Arc
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     door.admit(stream, peer);
-                    let pause = Duration::from_millis(door.broker.quotas.pause_ms());
+                    let per_second = door.broker.control.live().connections.per_second;
+                    let pause = Duration::from_millis(door.broker.quotas.pause_ms(per_second));
                     if !pause.is_zero() {
                         // What comes meanwhile waits in the backlog.
                         let _ = tokio::time::timeout(pause, stopped(&mut stopping)).await;

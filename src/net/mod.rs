@@ -236,6 +236,7 @@ mod tests {
             count_max: 3,
             per_ip_max: 2,
             per_ip_overrides: HashMap::from([([127, 0, 0, 9].into(), 1)]),
+            per_second: 0,
         };
         let first = net.admit(one, &limits).unwrap();
         let _second = net.admit(one, &limits).unwrap();

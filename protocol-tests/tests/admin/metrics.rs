@@ -7,10 +7,13 @@ use felice::metrics::table::{self, Kind};
 use kafka_protocol::messages::{MetadataRequest, ProduceRequest};
 use protocol_tests::batches::{one, records, with_bad_crc};
 use protocol_tests::broker::Broker;
+use protocol_tests::client::Client;
 use protocol_tests::http::{get, series};
+use uuid::Uuid;
 
 use crate::group_requests::{commit_request, coordinator, stable_group};
 use crate::requests::{create, delete, fetch_records, produce, produce_request, try_produce};
+use crate::telemetry_requests::{ask, metric, pushed, request, subscribe};
 use crate::{ADMIN, start};
 
 fn page(broker: &Broker) -> String {
@@ -48,6 +51,44 @@ fn exercise(broker: &Broker) {
     let member = stable_group(&mut client, "g");
     let answer = client.call(commit_request("g", &member, 1, "t", 1), 7);
     assert_eq!(answer.topics[0].partitions[0].error_code, 0);
+    push_metrics(&mut client);
+}
+
+/// Makes a client push a gauge and what came to a sum.
+fn push_metrics(client: &mut Client) {
+    subscribe(client, "all", &[("metrics", "*")]);
+    let told = ask(client, Uuid::nil());
+    let metrics = pushed(&[metric("a.gauge", 5, 1.5), metric("a.sum", 7, 2.0)]);
+    let push = request(told.client_instance_id, told.subscription_id, &metrics);
+    assert_eq!(client.call(push.clone(), 0).error_code, 0);
+    assert_eq!(client.call(push.clone(), 0).error_code, 89, "too soon");
+    assert_eq!(client.call(push.with_terminating(true), 0).error_code, 0);
+}
+
+#[test]
+fn what_clients_push_is_shown() {
+    let broker = coordinator(&[ADMIN]);
+    push_metrics(&mut broker.connect());
+    let metrics = page(&broker);
+    for (name, expected) in [
+        ("felice_client_instances", 1.0),
+        ("felice_client_pushes_total", 2.0),
+        ("felice_client_telemetry_refused_total", 1.0),
+        ("felice_client_series_dropped_total", 0.0),
+    ] {
+        assert_eq!(value(&metrics, name), expected, "{name}");
+    }
+    for (name, metric, expected) in [
+        ("felice_client_metric", "a.gauge", "1.5"),
+        ("felice_client_metric_sum_total", "a.sum", "4.0"),
+    ] {
+        let line = metrics.lines().find(|line| line.starts_with(&format!("{name}{{")));
+        let line = line.unwrap_or_else(|| panic!("no {name} in\n{metrics}"));
+        for part in ["client_id=\"protocol-tests\"", "attributes=\"topic=t\"", metric] {
+            assert!(line.contains(part), "{line}");
+        }
+        assert!(line.ends_with(&format!(" {expected}")), "{line}");
+    }
 }
 
 #[test]

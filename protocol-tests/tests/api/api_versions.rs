@@ -48,6 +48,8 @@ const SERVED: &[(i16, i16, i16)] = &[
     (55, 0, 2),
     (60, 0, 2),
     (61, 0, 0),
+    (71, 0, 0),
+    (72, 0, 0),
     (74, 0, 1),
     (75, 0, 0),
 ];
@@ -195,8 +197,8 @@ fn trap_03_topic_ids_are_real_where_versions_depend_on_them() {
     let id = create(&mut client, "t", 1, &[]);
     assert!(!id.is_nil());
     assert_eq!(describe_topic(&mut client, "t").topic_id, id);
-    // Switches of clients that stand for what is not there: telemetry, and the newer groups.
-    for key in [68, 71, 72, 76, 88] {
+    // Switches of clients that stand for what is not there: the newer groups.
+    for key in [68, 76, 88] {
         assert_eq!(max(key), -1, "key {key}");
     }
 }
@@ -271,6 +273,8 @@ fn everything_that_is_named_is_answered() {
         sweep::<DescribeQuorumRequest>(client, 0, 2),
         sweep::<DescribeClusterRequest>(client, 0, 2),
         sweep::<DescribeProducersRequest>(client, 0, 0),
+        sweep::<GetTelemetrySubscriptionsRequest>(client, 0, 0),
+        sweep::<PushTelemetryRequest>(client, 0, 0),
         sweep::<ListConfigResourcesRequest>(client, 0, 1),
         sweep::<DescribeTopicPartitionsRequest>(client, 0, 0),
     ];
@@ -292,7 +296,7 @@ fn what_is_not_named_closes_the_connection() {
             client.expect_closed();
         }
     }
-    for key in [-1, 4, 5, 6, 7, 68, 71, 95, 1000] {
+    for key in [-1, 4, 5, 6, 7, 68, 76, 95, 1000] {
         let mut client = broker.connect();
         let frame = client.frame_of(key, 0, 1, &[0; 64]);
         client.send_bytes(&frame);

@@ -415,7 +415,6 @@ pub(super) const KEYS: &[Key] = &[
     accepted("ssl.truststore.location", String, None, Security).dynamic(),
     accepted("ssl.truststore.password", Password, None, Security).dynamic(),
     accepted("ssl.truststore.type", String, Some("JKS"), Security).dynamic(),
-    accepted("telemetry.max.bytes", Int, Some("1048576"), Later),
     accepted(
         "transaction.abort.timed.out.transaction.cleanup.interval.ms",
         Int,

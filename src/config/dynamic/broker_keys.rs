@@ -26,6 +26,7 @@ pub(super) const PARTS: &[(&str, &[Key])] = &[
     ("Consumer groups and offsets", GROUPS),
     ("Producers", PRODUCERS),
     ("Quotas", QUOTAS),
+    ("Telemetry", TELEMETRY),
     ("Metrics and health", ADMIN),
 ];
 
@@ -338,6 +339,14 @@ const GROUPS: &[Key] = &[
         "Bytes at which __consumer_offsets begins a new segment.",
     ),
 ];
+
+const TELEMETRY: &[Key] = &[broker(
+    "telemetry.max.bytes",
+    Int,
+    Some("1048576"),
+    Min(1),
+    "Bytes of one push of a client's metrics.",
+)];
 
 const QUOTAS: &[Key] = &[
     broker(

@@ -22,7 +22,7 @@ const fn metrics(
     check: Check,
     doc: &'static str,
 ) -> Key {
-    row(Scope::ClientMetrics, name, kind, Some(default), check, doc).no_effect(Reason::Later)
+    row(Scope::ClientMetrics, name, kind, Some(default), check, doc)
 }
 
 /// Sorted by name.

@@ -192,23 +192,44 @@ pub(super) fn decompress_to(
     header: &BatchHeader,
     batch: &[u8],
     decompressed_max: usize,
+    sink: impl FnMut(&[u8]),
+) -> Result<(), Error> {
+    let codec = header.codec().ok_or(Error::UnknownCodec)?;
+    decompress_stream(codec, body(header, batch)?, decompressed_max, sink)
+}
+
+fn decompress_stream(
+    codec: Codec,
+    body: &[u8],
+    decompressed_max: usize,
     mut sink: impl FnMut(&[u8]),
 ) -> Result<(), Error> {
-    let body = body(header, batch)?;
-    match header.codec().ok_or(Error::UnknownCodec)? {
-        Codec::None => sink(body),
-        codec => {
-            let mut window = Window::new(codec, body, decompressed_max)?;
-            loop {
-                let chunk = window.next_chunk()?;
-                if chunk.is_empty() {
-                    break;
-                }
-                sink(chunk);
-            }
-        }
+    if codec == Codec::None {
+        sink(body);
+        return Ok(());
     }
-    Ok(())
+    let mut window = Window::new(codec, body, decompressed_max)?;
+    loop {
+        let chunk = window.next_chunk()?;
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        sink(chunk);
+    }
+}
+
+/// Decompresses something that is no batch.
+///
+/// # Errors
+/// If it cannot be decompressed, or is larger than `decompressed_max`.
+pub fn decompress_bytes(
+    codec: Codec,
+    bytes: &[u8],
+    decompressed_max: usize,
+) -> Result<Vec<u8>, Error> {
+    let mut whole = Vec::new();
+    decompress_stream(codec, bytes, decompressed_max, |chunk| whole.extend_from_slice(chunk))?;
+    Ok(whole)
 }
 
 /// A record cut into what lies between its length and its offset, and what follows the offset.
