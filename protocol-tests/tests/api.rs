@@ -100,3 +100,5 @@ mod quotas;
 mod recovery;
 #[path = "api/sync_group.rs"]
 mod sync_group;
+#[path = "api/update_features.rs"]
+mod update_features;

@@ -7,11 +7,16 @@
 //! servers if that is another one (KIP-1242).
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use kafka_protocol::ResponseError as Code;
+use kafka_protocol::protocol::StrBytes;
 
 use super::{Api, Cx, Entry, Reply, TABLE};
-use crate::wire::messages::api_versions_response::ApiVersion;
+use crate::kernel::meta::features::{SUPPORTED, Supported};
+use crate::wire::messages::api_versions_response::{
+    ApiVersion, FinalizedFeatureKey, SupportedFeatureKey,
+};
 use crate::wire::messages::{ApiVersionsRequest, ApiVersionsResponse};
 
 /// Stands for "the client does not know which broker this is".
@@ -46,7 +51,29 @@ impl Api for ApiVersions {
             let (name, version) = (&request.client_software_name, &request.client_software_version);
             cx.connection.client.identify(name, version);
         }
-        Reply::Now(ApiVersionsResponse { api_keys: rows(), ..ApiVersionsResponse::default() })
+        Reply::Now(describe(&cx))
+    }
+}
+
+fn describe(cx: &Cx) -> ApiVersionsResponse {
+    let image = cx.broker.control.image();
+    let can_tell = |supported: &&Supported| cx.version >= 4 || supported.min > 0;
+    let supported = |supported: &Supported| SupportedFeatureKey {
+        name: StrBytes::from_static_str(supported.name),
+        min_version: supported.min,
+        max_version: supported.max,
+    };
+    let finalized = |(name, level): (&Arc<str>, i16)| FinalizedFeatureKey {
+        name: StrBytes::from_string(name.to_string()),
+        max_version_level: level,
+        min_version_level: level,
+    };
+    ApiVersionsResponse {
+        api_keys: rows(),
+        supported_features: SUPPORTED.iter().filter(can_tell).map(supported).collect(),
+        finalized_features_epoch: image.revision,
+        finalized_features: image.features().map(finalized).collect(),
+        ..ApiVersionsResponse::default()
     }
 }
 

@@ -264,6 +264,7 @@ apis! {
     describe_client_quotas::DescribeClientQuotas,
     alter_client_quotas::AlterClientQuotas,
     describe_quorum::DescribeQuorum,
+    update_features::UpdateFeatures,
     describe_cluster::DescribeCluster,
     describe_producers::DescribeProducers,
     get_telemetry_subscriptions::GetTelemetrySubscriptions,

@@ -18,6 +18,8 @@ use crate::coordinator::fetch::FetchSessions;
 use crate::coordinator::groups::GroupCoordinator;
 use crate::coordinator::ids::ProducerIds;
 use crate::coordinator::telemetry::Telemetry;
+use crate::kernel::meta::features::{self, Direction, UpdateFeatures, Wanted};
+use crate::kernel::meta::image::METADATA_VERSION;
 use crate::kernel::meta::record::{Endpoint, RegisterBrokerRecord};
 use crate::kernel::meta::{Command, Image};
 use crate::kernel::types::{TopicIdPartition, Uuid};
@@ -104,8 +106,22 @@ impl House {
         let record = registration(broker, self.data_dir.directory_id);
         let image = broker.control.image();
         let known = image.broker(record.broker_id).is_some_and(|known| {
-            known.end_points == record.end_points && known.rack == record.rack
+            known.end_points == record.end_points
+                && known.rack == record.rack
+                && known.features == record.features
         });
+        if image.feature_level(METADATA_VERSION) < features::METADATA_LEVEL {
+            // What the log is written in, said in the log.
+            let command = Command::UpdateFeatures(UpdateFeatures {
+                wanted: vec![Wanted {
+                    name: METADATA_VERSION.into(),
+                    level: features::METADATA_LEVEL,
+                    direction: Direction::Upgrade,
+                }],
+                validate_only: false,
+            });
+            broker.control.execute(command).await.map_err(Error::Register)?;
+        }
         if !known {
             let command = Command::RegisterBroker(record);
             broker.control.execute(command).await.map_err(Error::Register)?;
@@ -247,6 +263,7 @@ fn registration(broker: &Broker, directory_id: Uuid) -> RegisterBrokerRecord {
         end_points: end_points.collect(),
         rack: broker.config.rack.as_deref().map(Arc::from),
         log_dirs: vec![directory_id],
+        features: features::ranges(),
         ..RegisterBrokerRecord::default()
     }
 }

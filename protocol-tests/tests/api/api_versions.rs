@@ -46,6 +46,7 @@ const SERVED: &[(i16, i16, i16)] = &[
     (48, 0, 1),
     (49, 0, 1),
     (55, 0, 2),
+    (57, 0, 2),
     (60, 0, 2),
     (61, 0, 0),
     (71, 0, 0),
@@ -211,12 +212,11 @@ fn trap_16_no_tag_is_sent_that_holds_its_default() {
     client.send_bytes(&frame);
     let frame = client.receive_frame();
     // Correlation ID, error, number of rows; each row ends with its empty tags.
-    let rows = &frame[7..frame.len() - 5];
     assert_eq!(frame[6] as usize, SERVED.len() + 1);
-    assert_eq!(rows.len(), SERVED.len() * 7);
+    let (rows, rest) = frame[7..].split_at(SERVED.len() * 7);
     assert!(rows.chunks(7).all(|row| row[6] == 0));
-    // Throttle time, and no tags: no features, no epoch of them.
-    assert_eq!(frame[frame.len() - 5..], [0, 0, 0, 0, 0]);
+    // Throttle time, and three tags: features supported, their epoch, features in force.
+    assert_eq!((&rest[..5], rest[5]), ([0, 0, 0, 0, 3].as_slice(), 0));
 }
 
 /// Sends a request as it is by default in all served versions; each must be answered.
@@ -271,6 +271,7 @@ fn everything_that_is_named_is_answered() {
         sweep::<DescribeClientQuotasRequest>(client, 0, 1),
         sweep::<AlterClientQuotasRequest>(client, 0, 1),
         sweep::<DescribeQuorumRequest>(client, 0, 2),
+        sweep::<UpdateFeaturesRequest>(client, 0, 2),
         sweep::<DescribeClusterRequest>(client, 0, 2),
         sweep::<DescribeProducersRequest>(client, 0, 0),
         sweep::<GetTelemetrySubscriptionsRequest>(client, 0, 0),

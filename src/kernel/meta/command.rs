@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::election::{self, ElectLeaders, Elected};
+use super::features::{self, UpdateFeatures};
 use super::image::{Configs, Image, Resource, ResourceKind};
 use super::record::{
     NO_LEADER, PartitionChangeRecord, ProducerIdsRecord, Record, RegisterBrokerRecord,
@@ -64,6 +65,9 @@ pub enum Error {
     /// The client changes partitions faster than it may (KIP-599).
     #[error("The throttling quota has been exceeded.")]
     QuotaExceeded,
+    /// A feature cannot have the level wanted.
+    #[error("{0}")]
+    InvalidFeatureLevel(String),
     /// The partition has the leader that an election would give it.
     #[error("The partition needs no election.")]
     ElectionNotNeeded,
@@ -103,6 +107,8 @@ pub enum Command {
     AlterQuotas(AlterQuotas),
     /// Registers a broker; the epoch given is replaced by the offset of the record.
     RegisterBroker(RegisterBrokerRecord),
+    /// Sets the levels of features that are in force, all or none.
+    UpdateFeatures(UpdateFeatures),
     /// Elects leaders on demand, of each partition for itself.
     ElectLeaders(ElectLeaders),
     /// Raises the leader epochs of partitions whose leader stays.
@@ -263,6 +269,8 @@ pub enum Outcome {
     AlterQuotas(Vec<Result<(), Error>>),
     /// Epoch of the registration.
     RegisterBroker(i64),
+    /// Whether all levels are set.
+    UpdateFeatures(Result<(), Error>),
     /// One answer for each partition given, in the order of the request, or for each there is.
     ElectLeaders(Vec<Elected>),
     /// The new leader epoch of each partition, in the order of the request.
@@ -355,6 +363,9 @@ pub fn decide(image: &Image, command: &Command, rules: &dyn ConfigRules) -> Deci
             let record = RegisterBrokerRecord { broker_epoch, ..broker.clone() };
             records.push(Record::RegisterBroker(record));
             Outcome::RegisterBroker(broker_epoch)
+        }
+        Command::UpdateFeatures(request) => {
+            Outcome::UpdateFeatures(features::update(image, request, &mut records))
         }
         Command::ElectLeaders(request) => {
             Outcome::ElectLeaders(election::elect(image, request, &mut records))

@@ -17,7 +17,7 @@ use crate::kernel::quota::entity::Quotas;
 use crate::kernel::types::{LeaderEpoch, NodeId, Offset, PartitionIndex, TopicIdPartition, Uuid};
 
 /// Feature that tells the format of the metadata itself; snapshots begin with it.
-const METADATA_VERSION: &str = "metadata.version";
+pub const METADATA_VERSION: &str = "metadata.version";
 
 /// A record that does not fit the image: the log is damaged or was written by something else.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -9,6 +9,7 @@ mod codec;
 pub mod command;
 mod configs;
 pub mod election;
+pub mod features;
 pub mod image;
 mod message;
 pub mod placement;
