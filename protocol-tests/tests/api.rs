@@ -100,5 +100,7 @@ mod quotas;
 mod recovery;
 #[path = "api/sync_group.rs"]
 mod sync_group;
+#[path = "api/unregister_broker.rs"]
+mod unregister_broker;
 #[path = "api/update_features.rs"]
 mod update_features;

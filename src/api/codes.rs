@@ -103,6 +103,7 @@ rows! {
     ProduceResponse: |r, e| e.add_all(each!(r.responses, partition_responses));
     PushTelemetryResponse: |r, e| e.add(r.error_code);
     SyncGroupResponse: |r, e| e.add(r.error_code);
+    UnregisterBrokerResponse: |r, e| e.add(r.error_code);
     UpdateFeaturesResponse: |r, e| { e.add(r.error_code); e.add_all(each!(r.results)) };
 }
 

@@ -210,6 +210,7 @@ pub fn meta_code(error: &meta::Error) -> i16 {
         meta::Error::InvalidRequest(_) => Code::InvalidRequest,
         meta::Error::PolicyViolation(_) => Code::PolicyViolation,
         meta::Error::QuotaExceeded => Code::ThrottlingQuotaExceeded,
+        meta::Error::UnknownBroker(_) => Code::BrokerIdNotRegistered,
         meta::Error::InvalidFeatureLevel(_) => Code::InvalidUpdateVersion,
         meta::Error::ElectionNotNeeded => Code::ElectionNotNeeded,
         meta::Error::PreferredLeaderNotAvailable => Code::PreferredLeaderNotAvailable,

@@ -270,6 +270,7 @@ apis! {
     get_telemetry_subscriptions::GetTelemetrySubscriptions,
     push_telemetry::PushTelemetry,
     list_config_resources::ListConfigResources,
+    unregister_broker::UnregisterBroker,
     describe_topic_partitions::DescribeTopicPartitions,
 }
 

@@ -52,6 +52,7 @@ const SERVED: &[(i16, i16, i16)] = &[
     (71, 0, 0),
     (72, 0, 0),
     (74, 0, 1),
+    (64, 0, 0),
     (75, 0, 0),
 ];
 
@@ -277,6 +278,7 @@ fn everything_that_is_named_is_answered() {
         sweep::<GetTelemetrySubscriptionsRequest>(client, 0, 0),
         sweep::<PushTelemetryRequest>(client, 0, 0),
         sweep::<ListConfigResourcesRequest>(client, 0, 1),
+        sweep::<UnregisterBrokerRequest>(client, 0, 0),
         sweep::<DescribeTopicPartitionsRequest>(client, 0, 0),
     ];
     let served: Vec<i16> = SERVED.iter().map(|(key, _, _)| *key).collect();

@@ -65,6 +65,9 @@ pub enum Error {
     /// The client changes partitions faster than it may (KIP-599).
     #[error("The throttling quota has been exceeded.")]
     QuotaExceeded,
+    /// No broker of this ID is registered.
+    #[error("Broker {0} is not registered.")]
+    UnknownBroker(NodeId),
     /// A feature cannot have the level wanted.
     #[error("{0}")]
     InvalidFeatureLevel(String),
@@ -107,6 +110,8 @@ pub enum Command {
     AlterQuotas(AlterQuotas),
     /// Registers a broker; the epoch given is replaced by the offset of the record.
     RegisterBroker(RegisterBrokerRecord),
+    /// Removes the registration of a broker that has stopped.
+    UnregisterBroker(NodeId),
     /// Sets the levels of features that are in force, all or none.
     UpdateFeatures(UpdateFeatures),
     /// Elects leaders on demand, of each partition for itself.
@@ -269,6 +274,8 @@ pub enum Outcome {
     AlterQuotas(Vec<Result<(), Error>>),
     /// Epoch of the registration.
     RegisterBroker(i64),
+    /// Whether the registration is removed.
+    UnregisterBroker(Result<(), Error>),
     /// Whether all levels are set.
     UpdateFeatures(Result<(), Error>),
     /// One answer for each partition given, in the order of the request, or for each there is.
@@ -364,6 +371,9 @@ pub fn decide(image: &Image, command: &Command, rules: &dyn ConfigRules) -> Deci
             records.push(Record::RegisterBroker(record));
             Outcome::RegisterBroker(broker_epoch)
         }
+        Command::UnregisterBroker(id) => {
+            Outcome::UnregisterBroker(unregister_broker(image, *id, &mut records))
+        }
         Command::UpdateFeatures(request) => {
             Outcome::UpdateFeatures(features::update(image, request, &mut records))
         }
@@ -385,6 +395,16 @@ pub fn in_transaction(name: &str, records: Vec<Record>) -> Vec<Record> {
     framed.extend(records);
     framed.push(Record::EndTransaction);
     framed
+}
+
+fn unregister_broker(image: &Image, id: NodeId, records: &mut Vec<Record>) -> Result<(), Error> {
+    let broker = image.broker(id).ok_or(Error::UnknownBroker(id))?;
+    if image.is_active(id) {
+        return Err(Error::InvalidRequest(format!("Broker {id} is running: stop it first.")));
+    }
+    let broker_epoch = broker.broker_epoch;
+    records.push(Record::UnregisterBroker { broker_id: id, broker_epoch });
+    Ok(())
 }
 
 fn allocate_producer_ids(

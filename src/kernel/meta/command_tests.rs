@@ -460,3 +460,19 @@ fn a_configuration_that_is_too_long_is_refused() {
         assert_eq!(super::topics::check_length("cleanup.policy", &value).is_ok(), fits);
     }
 }
+
+#[test]
+fn only_a_broker_that_has_stopped_is_unregistered() {
+    let mut image = small_image();
+    let fenced =
+        RegisterBrokerRecord { broker_id: 2, broker_epoch: 9, fenced: true, ..Default::default() };
+    image.apply(&Record::RegisterBroker(fenced)).expect("the record fits");
+    let run = |id| {
+        let decision = decide(&image, &Command::UnregisterBroker(id), &Rules);
+        let Outcome::UnregisterBroker(result) = decision.outcome else { panic!("another answer") };
+        result.map(|()| decision.records)
+    };
+    assert_eq!(run(2), Ok(vec![Record::UnregisterBroker { broker_id: 2, broker_epoch: 9 }]));
+    assert!(matches!(run(1), Err(Error::InvalidRequest(_))));
+    assert_eq!(run(7), Err(Error::UnknownBroker(7)));
+}
