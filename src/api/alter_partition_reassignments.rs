@@ -41,7 +41,8 @@ impl Api for AlterPartitionReassignments {
         let may_change_count = cx.version < 1 || request.allow_replication_factor_change;
         let response = AlterPartitionReassignmentsResponse::default()
             .with_allow_replication_factor_change(may_change_count)
-            .with_error_message(None);
+            // Kafka's is empty where nothing was asked for.
+            .with_error_message(request.topics.is_empty().then(StrBytes::default));
         if request.timeout_ms <= 0 {
             let code = Code::RequestTimedOut.code();
             let refused = answer(request.topics, |_, _| (code, None));

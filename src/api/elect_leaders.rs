@@ -11,6 +11,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use kafka_protocol::ResponseError as Code;
+use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
 use kafka_protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use kafka_protocol::messages::{ElectLeadersRequest, ElectLeadersResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
@@ -56,10 +57,12 @@ impl Api for ElectLeaders {
             });
             topics.collect()
         });
-        let all = partitions.is_none();
         let command = Command::ElectLeaders(election::ElectLeaders { election, partitions });
         Reply::Now(match cx.broker.control.execute(command).await {
-            Ok(Outcome::ElectLeaders(answers)) => shape(answers, all),
+            Ok(Outcome::ElectLeaders(answers)) => match request.topic_partitions {
+                Some(topics) => shape_named(topics, answers),
+                None => shape_all(answers),
+            },
             Ok(_) => unreachable!("the outcome has the command's variant"),
             Err(error) => refuse(&cx, request, storage_code(&error), None),
         })
@@ -87,26 +90,39 @@ fn refuse(
         .with_replica_election_results(topics.collect())
 }
 
-/// Puts the answers, which come in the order of the request, under their topics.
-fn shape(answers: Vec<Elected>, all: bool) -> ElectLeadersResponse {
+/// Answers the topics of the request, each with its part of the answers.
+fn shape_named(topics: Vec<TopicPartitions>, answers: Vec<Elected>) -> ElectLeadersResponse {
+    let mut answers = answers.into_iter().map(|(_, index, result)| shape(index, result));
+    let topics = topics.into_iter().map(|topic| {
+        let answers = answers.by_ref().take(topic.partitions.len()).collect();
+        ReplicaElectionResult::default().with_topic(topic.topic).with_partition_result(answers)
+    });
+    ElectLeadersResponse::default().with_replica_election_results(topics.collect())
+}
+
+/// Answers all topics, each with those of its partitions that needed an election.
+fn shape_all(answers: Vec<Elected>) -> ElectLeadersResponse {
     let mut topics: Vec<ReplicaElectionResult> = Vec::new();
     for (name, index, result) in answers {
         if topics.last().is_none_or(|topic| *topic.topic.0 != *name) {
             let name = TopicName(StrBytes::from_string(name.to_string()));
             topics.push(ReplicaElectionResult::default().with_topic(name));
         }
-        if all && result == Err(Error::ElectionNotNeeded) {
-            continue;
+        if result != Err(Error::ElectionNotNeeded) {
+            let topic = topics.last_mut().expect("one was pushed");
+            topic.partition_result.push(shape(index, result));
         }
-        let (code, text) = match result {
-            Ok(()) => (NONE, None),
-            Err(error) => (meta_code(&error), Some(message(&error))),
-        };
-        let answer = PartitionResult::default()
-            .with_partition_id(index)
-            .with_error_code(code)
-            .with_error_message(text);
-        topics.last_mut().expect("one was pushed").partition_result.push(answer);
     }
     ElectLeadersResponse::default().with_replica_election_results(topics)
+}
+
+fn shape(index: i32, result: Result<(), Error>) -> PartitionResult {
+    let (code, text) = match result {
+        Ok(()) => (NONE, None),
+        Err(error) => (meta_code(&error), Some(message(&error))),
+    };
+    PartitionResult::default()
+        .with_partition_id(index)
+        .with_error_code(code)
+        .with_error_message(text)
 }

@@ -55,6 +55,9 @@ fn every_version_tells_that_no_election_is_needed() {
         let results = &response.replica_election_results;
         let mut texts = results.iter().flat_map(|topic| &topic.partition_result);
         assert!(texts.all(|partition| partition.error_message.is_some()));
+        let empty = request(Some(vec![topic("t", &[])])).with_election_type(kind);
+        let empty = client.call(empty, version).replica_election_results;
+        assert_eq!((empty.len(), empty[0].partition_result.len()), (1, 0));
         let nothing = client.call(request(Some(Vec::new())).with_election_type(kind), version);
         assert_eq!((nothing.error_code, codes(&nothing)), (0, vec![]));
     }
