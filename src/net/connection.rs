@@ -161,6 +161,7 @@ impl Serving {
                 self.timing.active = Instant::now();
             }
             self.meter.write(written, self.timing.active);
+            self.meter.pause();
             if self.has_runnable_frame() {
                 // Others get a turn between the drains of a busy connection.
                 tokio::task::yield_now().await;
@@ -313,7 +314,6 @@ impl Serving {
     /// Runs every whole request that has arrived, in order. Batches of consecutive Produce
     /// requests are written together; anything else first sees them written.
     async fn run_arrived(&mut self) {
-        self.meter.begin_drain();
         while self.may_run() {
             let length = match self.frame_length() {
                 Ok(Some(length)) => length,
