@@ -2,6 +2,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// Longest name or version that is kept, in bytes.
+const TEXT_BYTES_MAX: usize = 255;
+
 /// What the client of a connection has told of itself so far.
 #[derive(Clone, Debug)]
 pub struct Told {
@@ -39,8 +42,9 @@ impl Client {
     /// The client has told its library.
     pub fn identify(&self, name: &str, version: &str) {
         let mut told = self.lock();
-        name.clone_into(&mut told.software_name);
-        version.clone_into(&mut told.software_version);
+        // A connection keeps little that its client chose.
+        let cut = |text: &str| text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned();
+        (told.software_name, told.software_version) = (cut(name), cut(version));
     }
 
     /// What is known.

@@ -19,7 +19,7 @@ use crate::kernel::telemetry::instances::{
 };
 use crate::kernel::telemetry::otlp;
 use crate::kernel::telemetry::values::Values;
-use crate::kernel::types::Uuid;
+use crate::kernel::types::{Offset, Uuid};
 
 /// Largest push when decompressed.
 const DECOMPRESSED_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -76,6 +76,8 @@ impl Wanted {
 struct State {
     /// The subscriptions as they were when they were compiled.
     sources: Vec<Arc<Configs>>,
+    /// Revision of the metadata they were taken from.
+    revision: Option<Offset>,
     wanted: Vec<Wanted>,
     version: u64,
     instances: Instances,
@@ -87,6 +89,9 @@ struct State {
 impl State {
     /// Compiles the subscriptions anew if they have changed.
     fn follow(&mut self, image: &Image) {
+        if self.revision.replace(image.revision) == Some(image.revision) {
+            return;
+        }
         let configured = || {
             let all = image.configured();
             all.filter(|(resource, _)| resource.kind == ResourceKind::ClientMetrics)
