@@ -249,6 +249,20 @@ fn brokers_are_answered_as_by_kafka() {
 }
 
 #[test]
+fn a_topics_settings_end_with_it() {
+    let mut broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    create(&mut client, "t", 1, &[]);
+    set(&mut client, TOPIC, "t", "retention.ms", "77");
+    delete(&mut client, "t");
+    create(&mut client, "t", 1, &[]);
+    assert_eq!(shown(&mut client, TOPIC, "t", "retention.ms"), "604800000@5");
+    broker.stop();
+    broker.restart();
+    assert_eq!(shown(&mut broker.connect(), TOPIC, "t", "retention.ms"), "604800000@5");
+}
+
+#[test]
 fn connections_are_limited_by_what_holds_now() {
     let broker = Broker::start(&[]);
     let mut client = broker.connect();
