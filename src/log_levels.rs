@@ -12,16 +12,17 @@ use tracing_subscriber::{Registry, reload};
 /// What is logged where no other name fits.
 pub const ROOT: &str = "root";
 
-/// The names that have a level of their own, in order: modules of Felice and what lies in them.
+/// The names that have a level of their own, in order: modules of Felice and what lies in them. A
+/// dot stands for the two colons that Kafka's tools do not take.
 pub const LOGGERS: [&str; 9] = [
     "felice",
-    "felice::admin",
-    "felice::api",
-    "felice::broker",
-    "felice::config",
-    "felice::coordinator",
-    "felice::net",
-    "felice::storage",
+    "felice.admin",
+    "felice.api",
+    "felice.broker",
+    "felice.config",
+    "felice.coordinator",
+    "felice.net",
+    "felice.storage",
     ROOT,
 ];
 
@@ -85,13 +86,19 @@ pub fn list() -> Vec<(&'static str, &'static str)> {
     let targets = levels.targets();
     let level = |logger: &str| {
         let fits = |target: &str| {
-            logger == target || logger.strip_prefix(target).is_some_and(|r| r.starts_with("::"))
+            logger == target || logger.strip_prefix(target).is_some_and(|r| r.starts_with(MODULE))
         };
         let named = targets.iter().filter(|(target, _)| fits(target));
         let longest = named.max_by_key(|(target, _)| target.len()).map(|(_, level)| level);
         longest.or(targets.default_level()).unwrap_or(LevelFilter::OFF)
     };
-    LOGGERS.map(|logger| (logger, name(level(logger)))).to_vec()
+    LOGGERS.map(|logger| (logger, name(level(&module(logger))))).to_vec()
+}
+
+const MODULE: &str = "::";
+
+fn module(logger: &str) -> String {
+    logger.replace('.', MODULE)
 }
 
 fn name(level: LevelFilter) -> &'static str {
@@ -145,7 +152,7 @@ impl Levels {
         for (logger, level) in &self.changed {
             targets = match *logger {
                 ROOT => targets.with_default(*level),
-                logger => targets.with_target(logger, *level),
+                logger => targets.with_target(module(logger), *level),
             };
         }
         targets
@@ -163,14 +170,14 @@ mod tests {
             let found = list().into_iter().find(|(logger, _)| *logger == name);
             found.map(|(_, level)| level).expect("the logger is listed")
         };
-        assert_eq!((level(ROOT), level("felice"), level("felice::api")), ("WARN", "INFO", "INFO"));
-        assert_eq!(level("felice::net"), "DEBUG");
-        let changes = [("felice", Some("ERROR")), ("felice::api", Some("FATAL"))];
+        assert_eq!((level(ROOT), level("felice"), level("felice.api")), ("WARN", "INFO", "INFO"));
+        assert_eq!(level("felice.net"), "DEBUG");
+        let changes = [("felice", Some("ERROR")), ("felice.api", Some("FATAL"))];
         assert_eq!(change(&changes, true), Ok(()));
         assert_eq!(level("felice"), "INFO");
         assert_eq!(change(&changes, false), Ok(()));
-        assert_eq!((level("felice"), level("felice::storage")), ("ERROR", "ERROR"));
-        assert_eq!((level("felice::api"), level("felice::net")), ("FATAL", "DEBUG"));
+        assert_eq!((level("felice"), level("felice.storage")), ("ERROR", "ERROR"));
+        assert_eq!((level("felice.api"), level("felice.net")), ("FATAL", "DEBUG"));
         assert_eq!(change(&[("felice", None), (ROOT, Some("TRACE"))], false), Ok(()));
         assert_eq!((level("felice"), level(ROOT)), ("INFO", "TRACE"));
         let unknown = change(&[("felice", Some("WARN")), ("nobody", None)], false);

@@ -324,41 +324,35 @@ fn log_levels_change_while_it_runs() {
     let broker = Broker::start(&[]);
     let mut client = broker.connect();
     let (config, request) = (InvalidConfig.code(), InvalidRequest.code());
-    assert_eq!(shown(&mut client, LOGGER, "1", "felice::api"), "INFO@6");
+    assert_eq!(shown(&mut client, LOGGER, "1", "felice.api"), "INFO@6");
     for (key, op, value, code, said) in [
+        ("felice.api", SET, Some("LOUD"), config, "Cannot set the log level of felice.api to LOUD"),
         (
-            "felice::api",
-            SET,
-            Some("LOUD"),
-            config,
-            "Cannot set the log level of felice::api to LOUD",
-        ),
-        (
-            "felice::api",
+            "felice.api",
             SET,
             Some("debug"),
             config,
-            "Cannot set the log level of felice::api to debug",
+            "Cannot set the log level of felice.api to debug",
         ),
         ("no.such", SET, Some("DEBUG"), config, "Logger no.such does not exist!"),
         ("no.such", DELETE, None, config, "Logger no.such does not exist!"),
         ("root", DELETE, None, request, "Removing the log level of the root logger is not allowed"),
         ("root", APPEND, Some("INFO"), request, "APPEND operation is not allowed"),
         ("root", SUBTRACT, Some("INFO"), request, "SUBTRACT operation is not allowed"),
-        ("felice::net", SET, Some("TRACE"), 0, ""),
+        ("felice.net", SET, Some("TRACE"), 0, ""),
         ("root", SET, Some("ERROR"), 0, ""),
     ] {
         let told = one(&mut client, LOGGER, "1", (key, op, value));
         assert_eq!(told.0, code, "{key} {op}");
         assert!(told.1.starts_with(said), "{}", told.1);
     }
-    assert_eq!(shown(&mut client, LOGGER, "1", "felice::net"), "TRACE@6");
+    assert_eq!(shown(&mut client, LOGGER, "1", "felice.net"), "TRACE@6");
     assert_eq!(shown(&mut client, LOGGER, "1", "root"), "ERROR@6");
-    unset(&mut client, LOGGER, "1", "felice::net");
-    assert_eq!(shown(&mut client, LOGGER, "1", "felice::net"), "INFO@6");
+    unset(&mut client, LOGGER, "1", "felice.net");
+    assert_eq!(shown(&mut client, LOGGER, "1", "felice.net"), "INFO@6");
     // A setting without effect is warned of, unless nobody wants to know.
     set(&mut client, BROKER, "1", "first.unknown", "1");
-    set(&mut client, LOGGER, "1", "felice::coordinator", "FATAL");
+    set(&mut client, LOGGER, "1", "felice.coordinator", "FATAL");
     set(&mut client, BROKER, "1", "second.unknown", "1");
     let log = broker.log();
     assert!(log.contains("first.unknown") && !log.contains("second.unknown"), "{log}");
