@@ -92,6 +92,17 @@ fn a_group_that_is_named_twice_is_answered_once() {
 }
 
 #[test]
+fn a_group_whose_topic_is_gone_can_be_deleted() {
+    let broker = coordinator(&[]);
+    let mut client = broker.connect();
+    create(&mut client, "t", 1, &[]);
+    commit_simple(&mut client, "g", "t", 3);
+    delete(&mut client, "t");
+    assert_eq!(delete_groups(&mut client, 2, &["g"]), codes(&[("g", 0)]));
+    assert_eq!(state_of(&mut client, "g"), "Dead");
+}
+
+#[test]
 fn without_a_coordinator_groups_cannot_be_deleted() {
     let broker = Broker::start(&[]);
     let mut client = broker.connect();

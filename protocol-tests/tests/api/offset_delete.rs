@@ -4,7 +4,7 @@ use kafka_protocol::ResponseError::*;
 use kafka_protocol::messages::offset_delete_request::{
     OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
 };
-use kafka_protocol::messages::{OffsetDeleteRequest, OffsetDeleteResponse};
+use kafka_protocol::messages::{DeleteGroupsRequest, OffsetDeleteRequest, OffsetDeleteResponse};
 use protocol_tests::broker::Broker;
 use protocol_tests::client::{Client, text};
 
@@ -66,10 +66,11 @@ fn every_partition_is_judged_for_itself() {
     ];
     assert_eq!(codes(&response), expected(&judged));
     assert_eq!(committed(&mut client, "g", "t"), -1);
-    // The group consisted of that offset.
-    let response = delete_offsets(&mut client, "g", &topics);
-    assert_eq!(response.error_code, GroupIdNotFound.code());
-    assert!(response.topics.is_empty());
+    // The group stays for a while without any.
+    assert_eq!(codes(&delete_offsets(&mut client, "g", &topics)), expected(&judged));
+    let request = DeleteGroupsRequest::default().with_groups_names(vec![group_id("g")]);
+    assert_eq!(client.call(request, 2).results[0].error_code, 0);
+    assert_eq!(delete_offsets(&mut client, "g", &topics).error_code, GroupIdNotFound.code());
 }
 
 #[test]

@@ -155,7 +155,8 @@ impl Groups {
         Ok(())
     }
 
-    /// Deletes some offsets of a group, except those of topics that its consumers read.
+    /// Deletes some offsets of a group, except those of topics that its consumers read. A group
+    /// that is left with nothing can still be deleted, until ages are looked at again.
     pub(super) fn delete_offsets(
         &mut self,
         group_id: &str,
@@ -178,17 +179,15 @@ impl Groups {
                 results.push(Ok(()));
             }
         }
-        self.remove_if_vacant(group_id);
         Ok(results)
     }
 
-    /// The offsets of deleted topics go, whoever reads them.
+    /// The offsets of deleted topics go, whoever reads them, but not the groups.
     pub(super) fn delete_topics(&mut self, topics: &[Arc<str>], out: &mut Vec<Effect>) {
         for group in self.groups.values_mut() {
             let gone = group.offsets.select(|topic, _| topics.iter().any(|name| **name == *topic));
             group.remove_offsets(&gone, out);
         }
-        self.groups.retain(|_, group| !group.is_vacant());
     }
 
     /// Offsets that are too old go, and so do empty groups that have no offsets left.
