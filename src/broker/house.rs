@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -25,18 +26,20 @@ use crate::kernel::meta::{Command, Image};
 use crate::kernel::types::{TopicIdPartition, Uuid};
 use crate::metrics::Metrics;
 use crate::random;
+use crate::storage::cleaner::Cleaner;
 use crate::storage::data_dir::DataDir;
 use crate::storage::flusher::Flusher;
 use crate::storage::metadata_log::{self, MetadataLog};
 use crate::storage::partition::{Durability, Partition};
 use crate::storage::partitions::Partitions;
 use crate::storage::rocks::Rocks;
-use crate::storage::{janitor, layout};
+use crate::storage::{cleaner, janitor, layout};
 
 /// A broker with what must outlive its handlers.
 pub(super) struct House {
     pub(super) broker: Arc<Broker>,
     flusher: Flusher,
+    cleaner: Option<Cleaner>,
     metadata: Arc<Partition>,
     /// Partitions that were not closed properly: what they had not synced may be lost.
     unclean: Vec<TopicIdPartition>,
@@ -96,7 +99,7 @@ impl House {
             stopping,
             config,
         });
-        Ok(House { broker, flusher, metadata, unclean, data_dir })
+        Ok(House { broker, flusher, cleaner: None, metadata, unclean, data_dir })
     }
 
     /// Writes this broker's registration if it is new or has changed, begins new leader epochs
@@ -132,6 +135,8 @@ impl House {
             broker.control.execute(command).await.map_err(Error::Register)?;
         }
         broker.groups.open().await;
+        // Only now: the groups have read all that compaction might drop.
+        self.cleaner = start_cleaner(broker)?;
         Ok(())
     }
 
@@ -143,6 +148,7 @@ impl House {
         let partitions = Arc::clone(&broker.partitions);
         let metadata = Arc::clone(&self.metadata);
         let closed = tokio::task::spawn_blocking(move || {
+            drop(self.cleaner.take());
             let mut all = partitions.all();
             all.push(metadata);
             for partition in all {
@@ -266,4 +272,18 @@ fn registration(broker: &Broker, directory_id: Uuid) -> RegisterBrokerRecord {
         features: features::ranges(),
         ..RegisterBrokerRecord::default()
     }
+}
+
+fn start_cleaner(broker: &Broker) -> Result<Option<Cleaner>, Error> {
+    let Some(limits) = &broker.config.log.cleaner else { return Ok(None) };
+    let settings = cleaner::Settings {
+        backoff: Duration::from_millis(limits.backoff_ms),
+        key_bytes_max: limits.key_bytes_max,
+        bytes_per_second_max: limits.bytes_per_second_max,
+        decompressed_max: broker.config.log.decompression_bytes_max,
+    };
+    let secret = fresh_uuid()?.0;
+    let partitions = Arc::clone(&broker.partitions);
+    let started = Cleaner::start(partitions, broker.clock.clone(), settings, secret);
+    started.map(Some).map_err(|error| Error::System("the cleaner cannot be started", error))
 }

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 
-use crate::kernel::types::{LeaderEpoch, Offset, TimestampMs};
+use crate::kernel::types::{LeaderEpoch, NO_TIMESTAMP, Offset, TimestampMs};
 
 #[cfg(test)]
 #[path = "batch_tests.rs"]
@@ -32,7 +32,9 @@ const LEADER_EPOCH_AT: usize = 12;
 const MAGIC_AT: usize = 16;
 const CRC_AT: usize = 17;
 const ATTRIBUTES_AT: usize = 21;
+const BASE_TIMESTAMP_AT: usize = 27;
 const MAX_TIMESTAMP_AT: usize = 35;
+const RECORD_COUNT_AT: usize = 57;
 
 const CODEC_MASK: i16 = 0b111;
 const LOG_APPEND_TIME_BIT: i16 = 1 << 3;
@@ -158,12 +160,12 @@ impl BatchHeader {
             crc: u32::from_be_bytes(field(head, CRC_AT)),
             attributes: i16::from_be_bytes(field(head, ATTRIBUTES_AT)),
             last_offset_delta: i32::from_be_bytes(field(head, 23)),
-            base_timestamp: i64::from_be_bytes(field(head, 27)),
+            base_timestamp: i64::from_be_bytes(field(head, BASE_TIMESTAMP_AT)),
             max_timestamp: i64::from_be_bytes(field(head, MAX_TIMESTAMP_AT)),
             producer_id: i64::from_be_bytes(field(head, 43)),
             producer_epoch: i16::from_be_bytes(field(head, 51)),
             base_sequence: i32::from_be_bytes(field(head, 53)),
-            record_count: i32::from_be_bytes(field(head, 57)),
+            record_count: i32::from_be_bytes(field(head, RECORD_COUNT_AT)),
         };
         if header.magic != MAGIC {
             return Err(Error::Magic(header.magic));
@@ -281,6 +283,29 @@ fn with_kind(attributes: i16, kind: TimestampType) -> i16 {
         TimestampType::CreateTime => attributes & !LOG_APPEND_TIME_BIT,
         TimestampType::LogAppendTime => attributes | LOG_APPEND_TIME_BIT,
     }
+}
+
+/// Sets the number of records and their maximum timestamp in the head of a batch that is being
+/// rewritten; `seal` completes it.
+pub(super) fn set_records(head: &mut [u8], record_count: i32, max_timestamp: TimestampMs) {
+    head[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&max_timestamp.to_be_bytes());
+    head[RECORD_COUNT_AT..HEADER_SIZE].copy_from_slice(&record_count.to_be_bytes());
+}
+
+/// Makes the base timestamp of a batch that is being rewritten its delete horizon (KIP-534).
+pub(super) fn set_delete_horizon(head: &mut [u8], horizon: TimestampMs) {
+    let attributes = i16::from_be_bytes([head[ATTRIBUTES_AT], head[ATTRIBUTES_AT + 1]]);
+    let attributes = attributes | DELETE_HORIZON_BIT;
+    head[ATTRIBUTES_AT..ATTRIBUTES_AT + 2].copy_from_slice(&attributes.to_be_bytes());
+    head[BASE_TIMESTAMP_AT..MAX_TIMESTAMP_AT].copy_from_slice(&horizon.to_be_bytes());
+}
+
+/// Clears base timestamp and delete horizon of a batch that keeps no records.
+pub(super) fn clear_base_timestamp(head: &mut [u8]) {
+    let attributes = i16::from_be_bytes([head[ATTRIBUTES_AT], head[ATTRIBUTES_AT + 1]]);
+    let attributes = attributes & !DELETE_HORIZON_BIT;
+    head[ATTRIBUTES_AT..ATTRIBUTES_AT + 2].copy_from_slice(&attributes.to_be_bytes());
+    head[BASE_TIMESTAMP_AT..MAX_TIMESTAMP_AT].copy_from_slice(&NO_TIMESTAMP.to_be_bytes());
 }
 
 /// Makes `batch`, the head of another batch followed by new records, a batch of its own: sets

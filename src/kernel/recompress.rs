@@ -64,12 +64,31 @@ pub fn recompress(
         })?;
         written.map_err(failed)?;
     }
-    let mut rebuilt = encoder.finish().map_err(failed)?;
-    if i32::try_from(rebuilt.len()).is_err() {
+    finish(encoder, rebuild.codec).map(Bytes::from)
+}
+
+/// Makes one batch of a head and of records that are not compressed yet.
+pub(super) fn encode(
+    head: &[u8; HEADER_SIZE],
+    codec: Codec,
+    level: Option<i32>,
+    records: &[u8],
+) -> Result<Vec<u8>, Error> {
+    let mut batch = Vec::with_capacity(HEADER_SIZE + records.len());
+    batch.extend_from_slice(head);
+    let failed = |_| Error::Compress(codec);
+    let mut encoder = Encoder::new(codec, level, batch).map_err(failed)?;
+    encoder.write(records).map_err(failed)?;
+    finish(encoder, codec)
+}
+
+fn finish(encoder: Encoder, codec: Codec) -> Result<Vec<u8>, Error> {
+    let mut batch = encoder.finish().map_err(|_| Error::Compress(codec))?;
+    if i32::try_from(batch.len()).is_err() {
         return Err(Error::TooLarge);
     }
-    batch::seal(&mut rebuilt, rebuild.codec);
-    Ok(Bytes::from(rebuilt))
+    batch::seal(&mut batch, codec);
+    Ok(batch)
 }
 
 /// The decompressed records with the offset deltas 0, 1, 2, …

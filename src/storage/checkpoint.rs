@@ -70,6 +70,7 @@ pub fn forget_indexes(partition: &Partition, rocks: &Rocks, log_start_offset: Of
 pub fn forget(partition: &Partition, rocks: &Rocks) {
     let mut changes = Changes::default();
     changes.delete(&schema::checkpoint::key(partition.id));
+    changes.delete(&schema::cleaned_to::key(partition.id));
     let indexes = schema::partition_key(schema::KeyType::SegmentIndex, partition.id);
     changes.delete_range(&indexes, &schema::prefix_end(&indexes));
     rocks.commit(changes);

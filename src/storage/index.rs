@@ -6,9 +6,11 @@ use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::disk;
+use super::partition::Partition;
 use super::rocks::Rocks;
 use super::schema;
 use crate::kernel::batch::{BatchHeader, HEADER_SIZE};
+use crate::kernel::log::Place;
 use crate::kernel::log::index::SparseIndex;
 use crate::kernel::log::segment::Segment;
 use crate::kernel::types::{Offset, TopicIdPartition};
@@ -16,7 +18,8 @@ use crate::kernel::types::{Offset, TopicIdPartition};
 /// Most index entries held in memory, at 16 bytes each.
 const CACHED_ENTRIES_MAX: usize = 2 * 1024 * 1024;
 
-type Key = (TopicIdPartition, Offset);
+/// Partition, base offset and generation of a segment.
+type Key = (TopicIdPartition, Offset, u32);
 
 #[derive(Default)]
 struct Cached {
@@ -38,34 +41,39 @@ impl Indexes {
     }
 
     /// The index of a closed segment if it is in memory.
-    pub fn cached(&self, id: TopicIdPartition, base_offset: Offset) -> Option<Arc<SparseIndex>> {
+    pub fn cached(&self, id: TopicIdPartition, place: &Place) -> Option<Arc<SparseIndex>> {
         let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
         cached.clock += 1;
         let clock = cached.clock;
-        let (used, index) = cached.indexes.get_mut(&(id, base_offset))?;
+        let (used, index) = cached.indexes.get_mut(&(id, place.segment, place.generation))?;
         *used = clock;
         Some(Arc::clone(index))
     }
 
-    /// The index of a closed segment, wherever it has to come from. May wait for the device.
+    /// The index of a closed segment, wherever it has to come from. `file` is the segment's as it
+    /// was when `place` was looked up. May wait for the device.
     pub fn load(
         &self,
-        id: TopicIdPartition,
-        base_offset: Offset,
+        partition: &Partition,
+        place: &Place,
         file: &File,
-        size: u64,
-        interval_bytes: u64,
     ) -> std::io::Result<Arc<SparseIndex>> {
-        if let Some(index) = self.cached(id, base_offset) {
+        if let Some(index) = self.cached(partition.id, place) {
             return Ok(index);
         }
-        let stored = self.rocks.get(&schema::segment_index::key(id, base_offset));
+        let stored = self.rocks.get(&schema::segment_index::key(partition.id, place.segment));
+        let (is_current, interval_bytes) = {
+            let state = partition.state();
+            // The stored index is that of the present file: compaction may have put it there since.
+            let current = state.log.segment(place.segment).map(|segment| segment.generation);
+            (current == Some(place.generation), state.log.limits.index_interval_bytes)
+        };
         let index = match stored.and_then(|bytes| SparseIndex::decode(&bytes).ok()) {
-            Some(index) => index,
-            None => rebuild(file, base_offset, size, interval_bytes)?,
+            Some(index) if is_current => index,
+            _ => rebuild(file, place.segment, place.size, interval_bytes)?,
         };
         let index = Arc::new(index);
-        self.keep((id, base_offset), &index);
+        self.keep((partition.id, place.segment, place.generation), &index);
         Ok(index)
     }
 

@@ -59,8 +59,7 @@ fn retain_partition(
             partition.roll(&mut state)?;
         }
         let removed = retention::remove_oldest(&mut state.log, count);
-        state.unsynced.retain(|base| !removed.contains(base));
-        removed.iter().for_each(|base| drop(state.files.remove(base)));
+        removed.iter().for_each(|base| state.forget_file(*base));
         state.checkpoint_due = true;
         state.checkpointed_size = 0;
         (removed, state.log.log_start_offset)

@@ -19,6 +19,11 @@ pub const LOG_START_OFFSET: &str = "log-start-offset";
 /// Ending of files and folders that are about to be removed.
 pub const DELETED: &str = ".deleted";
 
+/// Ending of a compacted segment that is being written; worth nothing after a crash.
+pub const CLEANED: &str = ".cleaned";
+/// Ending of a compacted segment that is complete and about to take its place.
+pub const SWAP: &str = ".swap";
+
 /// Folder of a topic's partitions.
 pub fn topic_folder(data: &Path, topic_id: Uuid) -> PathBuf {
     data.join(TOPICS).join(topic_id.to_string())

@@ -3,6 +3,7 @@
 
 pub mod append;
 pub mod checkpoint;
+pub mod cleaner;
 pub mod data_dir;
 pub mod disk;
 pub mod error;
@@ -18,6 +19,7 @@ pub mod reader;
 pub mod recover;
 pub mod rocks;
 pub mod schema;
+mod swap;
 
 #[cfg(test)]
 mod tests;

@@ -18,7 +18,7 @@ use super::layout;
 use crate::config::dynamic::TopicConfig;
 use crate::kernel::batch::{self, HEADER_SIZE};
 use crate::kernel::log::producers::Error as ProducerError;
-use crate::kernel::log::{Judgement, Limits, Log};
+use crate::kernel::log::{Judgement, Limits, Log, Place};
 use crate::kernel::types::{LeaderEpoch, Offset, TimestampMs, TopicIdPartition};
 use crate::metrics::histogram::Histogram;
 use crate::metrics::traffic::Traffic;
@@ -84,6 +84,15 @@ pub struct State {
     /// Size of the active segment when the last checkpoint was captured.
     pub checkpointed_size: u64,
     write_back_from: u64,
+}
+
+impl State {
+    /// Lets go of a segment's file, which is about to be removed.
+    pub fn forget_file(&mut self, base_offset: Offset) {
+        self.unsynced.retain(|base| *base != base_offset);
+        self.files.remove(&base_offset);
+        self.readers.remove(&base_offset);
+    }
 }
 
 struct SyncWaiter {
@@ -430,11 +439,25 @@ impl Partition {
         disk::sync_folder(&self.folder)
     }
 
-    /// Opens a segment that is to be read; the active one's handle is shared with the writer.
-    pub fn segment_handle(&self, base_offset: Offset) -> std::io::Result<Arc<File>> {
+    /// Looks a place up and opens the segment it lies in, as it is at this moment.
+    pub fn locate(
+        &self,
+        look_up: impl FnOnce(&Log) -> Option<Place>,
+    ) -> std::io::Result<Option<(Place, Arc<File>)>> {
         let mut state = self.state();
+        let Some(place) = look_up(&state.log) else { return Ok(None) };
+        let file = self.segment_handle(&mut state, place.segment)?;
+        Ok(Some((place, file)))
+    }
+
+    /// Opens a segment that is to be read; the active one's handle is shared with the writer.
+    pub fn segment_handle(
+        &self,
+        state: &mut State,
+        base_offset: Offset,
+    ) -> std::io::Result<Arc<File>> {
         if state.log.active().base_offset == base_offset {
-            return self.active_file(&mut state);
+            return self.active_file(state);
         }
         if let Some(file) = state.files.get(&base_offset) {
             return Ok(Arc::clone(file));

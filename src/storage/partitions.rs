@@ -236,7 +236,7 @@ impl Partitions {
     pub fn limits(&self, id: TopicIdPartition, config: &TopicConfig) -> Limits {
         Limits {
             segment_bytes: u64::from(config.segment_bytes),
-            segment_ms: config.segment_ms - jitter_ms(id, config),
+            segment_ms: longest_segment_ms(config) - jitter_ms(id, config),
             segment_index_bytes: u64::from(config.segment_index_bytes),
             index_interval_bytes: u64::from(config.index_interval_bytes),
             retention_ms: config.retention_ms,
@@ -246,10 +246,19 @@ impl Partitions {
     }
 }
 
+/// How long a segment takes records: not longer than they may wait for compaction, which leaves
+/// the active segment alone.
+fn longest_segment_ms(config: &TopicConfig) -> i64 {
+    match config.cleanup_compact {
+        true => config.segment_ms.min(config.max_compaction_lag_ms),
+        false => config.segment_ms,
+    }
+}
+
 /// How much earlier than `segment.ms` a partition rolls: up to `segment.jitter.ms`, by an arbitrary
 /// share that stays the same, so that partitions do not roll together.
 fn jitter_ms(id: TopicIdPartition, config: &TopicConfig) -> i64 {
-    let most = config.segment_jitter_ms.clamp(0, config.segment_ms);
+    let most = config.segment_jitter_ms.clamp(0, longest_segment_ms(config));
     let seed = id.topic_id.0.iter().chain(&id.partition.to_be_bytes()).fold(0u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
     });

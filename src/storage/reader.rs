@@ -67,14 +67,8 @@ pub fn read(
     if offset == end {
         return Ok(Read::Empty);
     }
-    let Some(place) = partition.state().log.place_of_offset(offset) else {
+    let Some((place, file)) = partition.locate(|log| log.place_of_offset(offset))? else {
         return Ok(Read::Empty);
-    };
-    let file = match partition.segment_handle(place.segment) {
-        Ok(file) => file,
-        // Retention came in between.
-        Err(_) if offset < partition.log_start_offset() => return Err(ReadError::OffsetOutOfRange),
-        Err(error) => return Err(error.into()),
     };
     let by_offset = |index: &SparseIndex| {
         index.position_for_offset(offset_delta(place.segment, offset.max(place.segment)))
@@ -118,14 +112,11 @@ fn start(
     if let Some(position) = place.position {
         return Ok(Some(u64::from(position)));
     }
-    let cached = indexes.cached(partition.id, place.segment);
+    let cached = indexes.cached(partition.id, place);
     let index = match (cached, patience) {
         (Some(index), _) => index,
         (None, Patience::Resident) => return Ok(None),
-        (None, Patience::Wait) => {
-            let interval = partition.state().log.limits.index_interval_bytes;
-            indexes.load(partition.id, place.segment, file, place.size, interval)?
-        }
+        (None, Patience::Wait) => indexes.load(partition, place, file)?,
     };
     Ok(Some(u64::from(look_up(&index))))
 }
@@ -142,10 +133,12 @@ pub fn find_time(
     let mut from = log_start;
     // What makes a segment or a batch look right may lie before the log's start: go on behind it.
     loop {
-        let place = partition.state().log.place_of_time(timestamp, from);
-        let Some(place) = place else { return Ok(None) };
-        let Some(found) = batch_at_time(partition, indexes, &place, timestamp, from)? else {
-            from = place.end_offset;
+        partition.check_online()?;
+        let located = partition.locate(|log| log.place_of_time(timestamp, from))?;
+        let Some(located) = located else { return Ok(None) };
+        let end_offset = located.0.end_offset;
+        let Some(found) = batch_at_time(partition, indexes, located, timestamp, from)? else {
+            from = end_offset;
             continue;
         };
         let (file, position, header) = found;
@@ -185,10 +178,9 @@ fn max_time_behind(
     log_start: Offset,
     decompressed_max: usize,
 ) -> Result<Option<TimestampMs>, ReadError> {
-    let place = partition.state().log.place_of_offset(log_start);
-    let Some(place) = place else { return Ok(None) };
+    let located = partition.locate(|log| log.place_of_offset(log_start))?;
+    let Some((place, file)) = located else { return Ok(None) };
     let mut largest = partition.state().log.max_timestamp(place.end_offset);
-    let file = partition.segment_handle(place.segment)?;
     let mut window = Window::new(&file, place.size, Patience::Wait);
     let by_offset =
         |index: &SparseIndex| index.position_for_offset(offset_delta(place.segment, log_start));
@@ -201,7 +193,7 @@ fn max_time_behind(
             let found = records::find_max_timestamp(&bytes, log_start, decompressed_max);
             found.map_err(|_| ReadError::Corrupt)?.map(|(_, timestamp)| timestamp)
         } else {
-            Some(header.max_timestamp)
+            Some(header.max_timestamp).filter(|_| header.record_count > 0)
         };
         largest = largest.max(newest);
         from = Some(position + header.total_size() as u64);
@@ -215,14 +207,12 @@ type FoundBatch = (Arc<File>, u64, BatchHeader);
 fn batch_at_time(
     partition: &Partition,
     indexes: &Indexes,
-    place: &Place,
+    (place, file): (Place, Arc<File>),
     timestamp: TimestampMs,
     from: Offset,
 ) -> Result<Option<FoundBatch>, ReadError> {
-    partition.check_online()?;
-    let file = partition.segment_handle(place.segment)?;
     let by_time = |index: &SparseIndex| index.position_for_time(timestamp);
-    let position = start(partition, indexes, place, &file, Patience::Wait, by_time)?.unwrap_or(0);
+    let position = start(partition, indexes, &place, &file, Patience::Wait, by_time)?.unwrap_or(0);
     let mut window = Window::new(&file, place.size, Patience::Wait);
     let wanted =
         |header: &BatchHeader| header.max_timestamp >= timestamp && header.last_offset() >= from;

@@ -12,6 +12,7 @@ use super::layout;
 use super::log_start;
 use super::rocks::Rocks;
 use super::schema;
+use super::swap;
 use crate::kernel::log::index::SparseIndex;
 use crate::kernel::log::recovery::{End, walk};
 use crate::kernel::log::segment::Segment;
@@ -75,15 +76,15 @@ pub fn recover(
     })
 }
 
-/// Segment files with their sizes, in order of offset. Files left by an unfinished deletion go.
+/// Segment files with their sizes, in order of offset. What a compaction or deletion left
+/// unfinished is finished.
 fn segment_files(folder: &Path) -> io::Result<Vec<(Offset, u64)>> {
     let mut files = Vec::new();
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
+    if !folder.try_exists()? {
+        return Ok(files);
+    }
+    swap::finish(folder)?;
+    for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
@@ -196,11 +197,7 @@ impl Scan<'_> {
     }
 
     fn begin(&mut self, base_offset: Offset) {
-        if self.log.segments.len() == 1 && self.log.active().size == 0 {
-            self.log.segments[0] = Segment::empty(base_offset);
-        } else {
-            self.log.segments.push(Segment::empty(base_offset));
-        }
+        self.log.segments.push(Segment::empty(base_offset));
     }
 
     fn read_segment(&mut self, file: &File) -> io::Result<End> {

@@ -34,7 +34,16 @@ const TABLE: &[Row] = &[
             "std::path",
             "std::io::Stdout",
         ],
-        only_crates: Some(&["bytes", "crc32c", "flate2", "lz4", "snap", "zstd", "thiserror"]),
+        only_crates: Some(&[
+            "bytes",
+            "crc32c",
+            "flate2",
+            "lz4",
+            "siphasher",
+            "snap",
+            "thiserror",
+            "zstd",
+        ]),
     },
     Row {
         module: "clock",

@@ -114,8 +114,71 @@ pub(super) const LOG: &[Key] = &[
         Some("delete"),
         ListOf(&["compact", "delete"]),
         "What happens to old data: \"delete\" drops segments past the retention limits, empty \
-         keeps everything. \"compact\" asks for keys; records are not yet compacted, all \
-         are kept.",
+         keeps everything. \"compact\" asks for keys and keeps at least the last record of each.",
+    )
+    .dynamic(),
+    broker(
+        "log.cleaner.enable",
+        Boolean,
+        Some("true"),
+        Any,
+        "Whether logs whose policy asks for it are compacted.",
+    ),
+    broker(
+        "log.cleaner.backoff.ms",
+        Long,
+        Some("15000"),
+        Min(0),
+        "Milliseconds between two looks for logs to compact.",
+    )
+    .dynamic(),
+    broker(
+        "log.cleaner.dedupe.buffer.size",
+        Long,
+        Some("134217728"),
+        Any,
+        "Bytes of memory for the keys of a log that is being compacted, 24 for each; taken as \
+         they are needed.",
+    )
+    .dynamic(),
+    broker(
+        "log.cleaner.io.max.bytes.per.second",
+        Double,
+        Some("1.7976931348623157E308"),
+        Any,
+        "Bytes that compaction reads and writes in a second.",
+    )
+    .dynamic(),
+    broker(
+        "log.cleaner.delete.retention.ms",
+        Long,
+        Some("86400000"),
+        Min(0),
+        "Milliseconds for which the tombstones of a compacted topic stay readable.",
+    )
+    .dynamic(),
+    broker(
+        "log.cleaner.min.cleanable.ratio",
+        Double,
+        Some("0.5"),
+        Between(0, 1),
+        "Share of a compacted log that must be uncompacted before it is worth compacting.",
+    )
+    .dynamic(),
+    broker(
+        "log.cleaner.min.compaction.lag.ms",
+        Long,
+        Some("0"),
+        Min(0),
+        "Milliseconds for which a record is safe from compaction.",
+    )
+    .dynamic(),
+    broker(
+        "log.cleaner.max.compaction.lag.ms",
+        Long,
+        Some("9223372036854775807"),
+        Min(1),
+        "Milliseconds after which a record must have been considered for compaction.",
     )
     .dynamic(),
     broker(

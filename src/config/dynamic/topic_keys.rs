@@ -23,8 +23,7 @@ pub(super) const KEYS: &[Key] = &[
         Some("delete"),
         ListOf(&["compact", "delete"]),
         "What happens to old data: \"delete\" drops segments past the retention limits, empty \
-         keeps everything. \"compact\" asks for keys; records are not yet compacted, all \
-         are kept.",
+         keeps everything. \"compact\" asks for keys and keeps at least the last record of each.",
     )
     .with_synonyms(&[("log.cleanup.policy", 1)]),
     topic(
@@ -68,8 +67,7 @@ pub(super) const KEYS: &[Key] = &[
         Min(0),
         "Milliseconds for which the tombstones of a compacted topic stay readable.",
     )
-    .with_synonyms(&[("log.cleaner.delete.retention.ms", 1)])
-    .no_effect(Reason::Later),
+    .with_synonyms(&[("log.cleaner.delete.retention.ms", 1)]),
     topic(
         "file.delete.delay.ms",
         Long,
@@ -157,8 +155,7 @@ pub(super) const KEYS: &[Key] = &[
         Min(1),
         "Milliseconds after which a record must have been considered for compaction.",
     )
-    .with_synonyms(&[("log.cleaner.max.compaction.lag.ms", 1)])
-    .no_effect(Reason::Later),
+    .with_synonyms(&[("log.cleaner.max.compaction.lag.ms", 1)]),
     topic(
         "max.message.bytes",
         Int,
@@ -200,8 +197,7 @@ pub(super) const KEYS: &[Key] = &[
         Between(0, 1),
         "Share of a compacted log that must be uncompacted before it is worth compacting.",
     )
-    .with_synonyms(&[("log.cleaner.min.cleanable.ratio", 1)])
-    .no_effect(Reason::Later),
+    .with_synonyms(&[("log.cleaner.min.cleanable.ratio", 1)]),
     topic(
         "min.compaction.lag.ms",
         Long,
@@ -209,8 +205,7 @@ pub(super) const KEYS: &[Key] = &[
         Min(0),
         "Milliseconds for which a record is safe from compaction.",
     )
-    .with_synonyms(&[("log.cleaner.min.compaction.lag.ms", 1)])
-    .no_effect(Reason::Later),
+    .with_synonyms(&[("log.cleaner.min.compaction.lag.ms", 1)]),
     topic(
         "min.insync.replicas",
         Int,

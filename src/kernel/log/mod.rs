@@ -1,11 +1,13 @@
 //! The log of one partition as rules: which segments there are, what offsets come next, when a
 //! segment is rolled, what may be deleted. It decides; the storage layer moves the bytes.
 
+pub mod compaction;
 pub mod epochs;
 pub mod index;
 pub mod producers;
 pub mod recovery;
 pub mod retention;
+pub mod rewrite;
 pub mod segment;
 #[cfg(test)]
 mod tests;
@@ -86,6 +88,8 @@ pub struct Place {
     pub size: u64,
     /// Offset behind the segment's last record.
     pub end_offset: Offset,
+    /// The segment's generation: the place is good for its file only.
+    pub generation: u32,
 }
 
 impl Log {
@@ -98,6 +102,12 @@ impl Log {
             epochs: LeaderEpochs::default(),
             limits,
         }
+    }
+
+    /// The segment with a base offset, if there is one.
+    pub fn segment(&self, base_offset: Offset) -> Option<&Segment> {
+        let at = self.segments.binary_search_by_key(&base_offset, |segment| segment.base_offset);
+        at.ok().map(|at| &self.segments[at])
     }
 
     /// The active segment.
@@ -168,20 +178,21 @@ impl Log {
         self.active_mut().append(header, interval);
     }
 
+    /// The whole of the segment with a base offset, if there is one.
+    pub fn place_of_segment(&self, base_offset: Offset) -> Option<Place> {
+        self.segment(base_offset).map(|segment| segment.place(Some(0)))
+    }
+
     /// Where to look for `offset`, which must lie between the log's start and end. `None` if
     /// nothing is stored there.
     pub fn place_of_offset(&self, offset: Offset) -> Option<Place> {
         let after = self.segments.partition_point(|segment| segment.base_offset <= offset);
         let segment = self.segments[after.saturating_sub(1)..]
             .iter()
-            .find(|segment| segment.end_offset > offset)?;
+            .find(|segment| segment.end_offset > offset && segment.size > 0)?;
         let delta = index::offset_delta(segment.base_offset, offset.max(segment.base_offset));
-        Some(Place {
-            segment: segment.base_offset,
-            position: segment.index.as_ref().map(|index| index.position_for_offset(delta)),
-            size: segment.size,
-            end_offset: segment.end_offset,
-        })
+        let position = segment.index.as_ref().map(|index| index.position_for_offset(delta));
+        Some(segment.place(position))
     }
 
     /// Where to look for the first record at or behind `from` with a timestamp of at least
@@ -191,12 +202,8 @@ impl Log {
             .segments
             .iter()
             .find(|segment| segment.max_timestamp >= timestamp && segment.end_offset > from)?;
-        Some(Place {
-            segment: segment.base_offset,
-            position: segment.index.as_ref().map(|index| index.position_for_time(timestamp)),
-            size: segment.size,
-            end_offset: segment.end_offset,
-        })
+        let position = segment.index.as_ref().map(|index| index.position_for_time(timestamp));
+        Some(segment.place(position))
     }
 
     /// The largest timestamp of the segments that hold anything at or behind `from`, `None` if

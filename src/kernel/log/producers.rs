@@ -265,6 +265,12 @@ impl Producers {
         }
     }
 
+    /// Offset of the last record of each producer, for compaction to keep its batch.
+    pub fn last_offsets(&self) -> HashMap<i64, Offset> {
+        let last = |producer: &Producer| producer.batches().last().map(|batch| batch.last_offset);
+        self.producers.iter().filter_map(|(id, producer)| Some((*id, last(producer)?))).collect()
+    }
+
     /// Forgets producers that appended nothing for `idle_ms_max` (`producer.id.expiration.ms`)
     /// and have no open transaction. Says how many.
     pub fn expire(&mut self, now: TimestampMs, idle_ms_max: i64) -> usize {

@@ -25,11 +25,12 @@ fn below_start(log: &Log) -> usize {
 
 fn by_age(log: &Log, now: TimestampMs) -> usize {
     let Some(retention_ms) = log.limits.retention_ms else { return 0 };
-    // A segment of records without timestamps, or of the future, never expires by age.
-    let old = |segment: &&Segment| {
-        segment.size > 0
-            && segment.max_timestamp >= 0
-            && now.saturating_sub(segment.max_timestamp) > retention_ms
+    let active = log.active().base_offset;
+    // A segment of records without timestamps, or of the future, never expires by age. One that
+    // compaction has emptied goes with its neighbour.
+    let old = |segment: &&Segment| match segment.size {
+        0 => segment.base_offset != active,
+        _ => segment.max_timestamp >= 0 && now.saturating_sub(segment.max_timestamp) > retention_ms,
     };
     log.segments.iter().take_while(old).count()
 }

@@ -1,5 +1,6 @@
 //! What is known of one segment file without reading it.
 
+use super::Place;
 use super::index::{Entry, SparseIndex, offset_delta};
 use crate::kernel::batch::BatchHeader;
 use crate::kernel::types::{NO_TIMESTAMP, Offset, TimestampMs};
@@ -19,6 +20,9 @@ pub struct Segment {
     pub first_timestamp: TimestampMs,
     /// The sparse index, while it is held in memory.
     pub index: Option<SparseIndex>,
+    /// How often compaction has replaced the file since the start: positions in one file say
+    /// nothing about another of the same name. Never stored.
+    pub generation: u32,
 }
 
 impl Segment {
@@ -31,6 +35,18 @@ impl Segment {
             max_timestamp: NO_TIMESTAMP,
             first_timestamp: NO_TIMESTAMP,
             index: Some(SparseIndex::default()),
+            generation: 0,
+        }
+    }
+
+    /// A place in the segment, as it is now.
+    pub(super) fn place(&self, position: Option<u32>) -> Place {
+        Place {
+            segment: self.base_offset,
+            position,
+            size: self.size,
+            end_offset: self.end_offset,
+            generation: self.generation,
         }
     }
 
@@ -51,7 +67,10 @@ impl Segment {
         if self.size == 0 {
             self.first_timestamp = header.max_timestamp;
         }
-        self.max_timestamp = self.max_timestamp.max(header.max_timestamp);
+        // A batch that compaction has emptied has no record with its timestamp.
+        if header.record_count > 0 {
+            self.max_timestamp = self.max_timestamp.max(header.max_timestamp);
+        }
         self.size += header.total_size() as u64;
         self.end_offset = header.next_offset();
     }

@@ -261,6 +261,82 @@ pub(super) fn for_each_cut(
     if input.at_end()? { Ok(()) } else { Err(Error::Trailing) }
 }
 
+/// A record of a batch that is being compacted.
+pub(super) struct Piece<'a> {
+    /// All of it, its length included.
+    pub(super) whole: &'a [u8],
+    /// Its timestamp, counted from the base timestamp of the batch.
+    pub(super) timestamp_delta: i64,
+    /// Its offset, counted from the base offset of the batch.
+    pub(super) offset_delta: i32,
+    /// Key, possibly null.
+    pub(super) key: Option<&'a [u8]>,
+    /// Whether it is no tombstone.
+    pub(super) has_value: bool,
+    attributes: u8,
+    after_timestamp: &'a [u8],
+}
+
+impl Piece<'_> {
+    /// Appends the record with another timestamp delta.
+    pub(super) fn put_with_timestamp(&self, out: &mut Vec<u8>, delta: i64) -> Result<(), Error> {
+        let mut timestamp = Vec::with_capacity(10);
+        batch::put_varlong(&mut timestamp, delta);
+        let size = 1 + timestamp.len() + self.after_timestamp.len();
+        batch::put_varint(out, i32::try_from(size).map_err(|_| Error::TooLarge)?);
+        out.push(self.attributes);
+        out.extend_from_slice(&timestamp);
+        out.extend_from_slice(self.after_timestamp);
+        Ok(())
+    }
+}
+
+/// Shows `visit` each of the uncompressed `records` as a piece that can be kept or dropped.
+pub(super) fn for_each_piece<'a>(
+    header: &BatchHeader,
+    records: &'a [u8],
+    mut visit: impl FnMut(Piece<'a>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut input = Slice::new(records);
+    for _ in 0..header.record_count {
+        let start = input.position() as usize;
+        let end = open_record(&mut input)?;
+        let attributes = records[input.position() as usize - 1];
+        let timestamp_delta = input.varlong()?;
+        let after_timestamp = input.position() as usize;
+        let offset_delta = input.varint()?;
+        let key = part(records, &mut input, end)?;
+        let has_value = skip_bytes(&mut input, end)?;
+        skip_headers(&mut input, end)?;
+        if input.position() != end {
+            return Err(Error::Length);
+        }
+        let end = end as usize;
+        let (whole, after_timestamp) = (&records[start..end], &records[after_timestamp..end]);
+        visit(Piece {
+            whole,
+            timestamp_delta,
+            offset_delta,
+            key,
+            has_value,
+            attributes,
+            after_timestamp,
+        })?;
+    }
+    if input.at_end()? { Ok(()) } else { Err(Error::Trailing) }
+}
+
+/// The bytes behind the length that the input stands at; none for null.
+fn part<'a>(records: &'a [u8], input: &mut Slice<'_>, end: u64) -> Result<Option<&'a [u8]>, Error> {
+    let Ok(size) = u64::try_from(input.varint()?) else { return Ok(None) };
+    if size > end.saturating_sub(input.position()) {
+        return Err(Error::Length);
+    }
+    let from = input.position() as usize;
+    input.skip(size)?;
+    Ok(Some(&records[from..input.position() as usize]))
+}
+
 /// Offset and timestamp of the first record of `batch` whose timestamp is at least `target` and
 /// whose offset is at least `from` (the log start offset may lie inside a batch).
 pub fn find_timestamp(

@@ -80,6 +80,7 @@ fn decode_segment(rest: &mut &[u8]) -> Option<Segment> {
         max_timestamp: rest.try_get_i64().ok()?,
         first_timestamp: rest.try_get_i64().ok()?,
         index: None,
+        generation: 0,
     })
 }
 

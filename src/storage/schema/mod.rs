@@ -2,6 +2,7 @@
 //! never changes its meaning.
 
 pub mod checkpoint;
+pub mod cleaned_to;
 pub mod group_record;
 pub mod segment_index;
 
@@ -17,6 +18,8 @@ pub enum KeyType {
     GroupRecord = 3,
     /// `group_record`: up to which offset they were applied
     GroupApplied = 4,
+    /// `cleaned_to`
+    CleanedTo = 5,
 }
 
 use crate::kernel::types::TopicIdPartition;

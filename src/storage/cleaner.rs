@@ -1,0 +1,479 @@
+//! The thread that compacts logs: it takes the log with the largest dirty share, notes the newest
+//! offset of every key in the dirty part, copies what is still wanted of the segments into new
+//! ones, and has them swapped in. It runs at idle priority, within a bound on memory and bytes per
+//! second, and decides nothing that the kernel does not.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::disk;
+use super::flusher::sync_partition;
+use super::partition::Partition;
+use super::partitions::Partitions;
+use super::rocks::Changes;
+use super::schema;
+use super::swap::{self, Swap};
+use crate::clock::Clock;
+use crate::kernel::batch::{self, BatchHeader};
+use crate::kernel::log::compaction::{self, Due, KeyMap};
+use crate::kernel::log::rewrite::{Cleaned, Round};
+use crate::kernel::log::segment::Segment;
+use crate::kernel::types::{Offset, TopicIdPartition};
+
+/// Bytes read, and bytes written, at a time.
+const STEP_BYTES: usize = 1024 * 1024;
+
+/// Limits of the cleaner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Wait between two looks for work (`log.cleaner.backoff.ms`).
+    pub backoff: Duration,
+    /// Memory for the keys of one cleaning (`log.cleaner.dedupe.buffer.size`).
+    pub key_bytes_max: usize,
+    /// Bytes read and written in a second (`log.cleaner.io.max.bytes.per.second`).
+    pub bytes_per_second_max: u64,
+    /// Bytes of one batch after decompression (`decompression.max.bytes`).
+    pub decompressed_max: usize,
+}
+
+/// Why a log was not cleaned.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// Its segments changed meanwhile, or the broker stops: a later round sees to it.
+    #[error("overtaken by another change of the log")]
+    Overtaken,
+    /// A batch cannot be read.
+    #[error("{} has a corrupt batch at {position}", file.display())]
+    Corrupt { file: PathBuf, position: u64 },
+    /// One batch has more keys than the memory holds.
+    #[error("a batch has {0} keys, more than log.cleaner.dedupe.buffer.size has room for")]
+    TooManyKeys(i32),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+#[derive(Default)]
+struct Shared {
+    stop: AtomicBool,
+    lock: Mutex<()>,
+    wake: Condvar,
+}
+
+impl Shared {
+    fn stopping(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Sleeps, but not beyond the stop.
+    fn sleep(&self, time: Duration) {
+        let guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.stopping() {
+            let _ = self.wake.wait_timeout(guard, time);
+        }
+    }
+}
+
+/// The running cleaner.
+pub struct Cleaner {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Cleaner {
+    /// Starts the thread. `secret` is random: it keeps clients from making keys that look equal.
+    pub fn start(
+        partitions: Arc<Partitions>,
+        clock: Clock,
+        settings: Settings,
+        secret: [u8; 16],
+    ) -> io::Result<Cleaner> {
+        let shared = Arc::<Shared>::default();
+        let mut worker = Worker::new(Arc::clone(&shared), partitions, clock, settings, secret);
+        let thread =
+            std::thread::Builder::new().name("felice-cleaner".into()).spawn(move || {
+                disk::lower_priority();
+                worker.run();
+            })?;
+        Ok(Cleaner { shared, thread: Some(thread) })
+    }
+
+    /// Ends the thread; a cleaning that has begun is given up without trace.
+    pub fn stop(&mut self) {
+        let guard = self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.stop.store(true, Ordering::Release);
+        drop(guard);
+        self.shared.wake.notify_all();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Cleaner {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Bytes moved since a moment.
+struct Pace {
+    since: Instant,
+    bytes: u64,
+}
+
+struct Worker {
+    shared: Arc<Shared>,
+    partitions: Arc<Partitions>,
+    clock: Clock,
+    settings: Settings,
+    secret: [u8; 16],
+    /// Logs that cannot be cleaned as they are; not tried again before the next start.
+    refused: HashSet<TopicIdPartition>,
+    pace: Pace,
+}
+
+impl Worker {
+    fn new(
+        shared: Arc<Shared>,
+        partitions: Arc<Partitions>,
+        clock: Clock,
+        settings: Settings,
+        secret: [u8; 16],
+    ) -> Worker {
+        let pace = Pace { since: Instant::now(), bytes: 0 };
+        Worker { shared, partitions, clock, settings, secret, refused: HashSet::new(), pace }
+    }
+
+    fn run(&mut self) {
+        while !self.shared.stopping() {
+            if !self.clean_dirtiest() {
+                self.shared.sleep(self.settings.backoff);
+            }
+        }
+    }
+
+    /// Cleans one log. Says whether to look for another one at once.
+    fn clean_dirtiest(&mut self) -> bool {
+        let Some((partition, due)) = self.dirtiest() else { return false };
+        self.pace = Pace { since: Instant::now(), bytes: 0 };
+        match self.clean(&partition, &due) {
+            Ok(()) => true,
+            Err(Error::Overtaken) => false,
+            Err(Error::Io(error)) => {
+                tracing::warn!(topic = %partition.topic, partition = partition.id.partition,
+                    %error, "compaction failed; tried again later");
+                false
+            }
+            Err(error) => {
+                tracing::error!(topic = %partition.topic, partition = partition.id.partition,
+                    %error, "the log cannot be compacted; not tried again before a restart");
+                self.refused.insert(partition.id);
+                true
+            }
+        }
+    }
+
+    /// The log that needs cleaning most: those that waited too long first.
+    fn dirtiest(&self) -> Option<(Arc<Partition>, Due)> {
+        let mut found: Option<(Arc<Partition>, Due)> = None;
+        for partition in self.partitions.all() {
+            let Some(due) = self.due(&partition) else { continue };
+            let urgency = |due: &Due| (due.is_overdue, due.dirty_ratio);
+            if found.as_ref().is_none_or(|(_, other)| urgency(&due) > urgency(other)) {
+                found = Some((partition, due));
+            }
+        }
+        found
+    }
+
+    fn due(&self, partition: &Partition) -> Option<Due> {
+        let config = partition.config();
+        if !config.cleanup_compact
+            || self.refused.contains(&partition.id)
+            || partition.check_online().is_err()
+        {
+            return None;
+        }
+        if partition.state().log.segments.len() < 2 {
+            return None;
+        }
+        let key = schema::cleaned_to::key(partition.id);
+        let stored = self.partitions.rocks().get(&key);
+        let cleaned_to = stored.and_then(|value| schema::cleaned_to::decode(&value)).unwrap_or(0);
+        let limits = compaction::Limits {
+            lag_ms_min: config.min_compaction_lag_ms,
+            lag_ms_max: config.max_compaction_lag_ms,
+            dirty_ratio_min: config.min_cleanable_dirty_ratio,
+            delete_retention_ms: config.delete_retention_ms,
+        };
+        let stable_to = partition.last_stable_offset();
+        let state = partition.state();
+        compaction::due(&state.log, cleaned_to, stable_to, &limits, self.clock.now())
+    }
+
+    fn clean(&mut self, partition: &Arc<Partition>, due: &Due) -> Result<(), Error> {
+        let (segments, last_offsets, segment_bytes) = {
+            let state = partition.state();
+            let cleanable = state.log.segments.iter().filter(|s| s.base_offset < due.dirty_to);
+            let segments = cleanable.map(|segment| Segment { index: None, ..*segment });
+            let segments: Vec<Segment> = segments.collect();
+            let last_offsets = state.log.producers.last_offsets();
+            (segments, last_offsets, state.log.limits.segment_bytes)
+        };
+        let keys = self.note_keys(partition, &segments, due.dirty_from)?;
+        let round = Round {
+            keys: &keys,
+            last_offsets: &last_offsets,
+            end_offset: keys.end_offset(),
+            now: self.clock.now(),
+            delete_retention_ms: partition.config().delete_retention_ms,
+            decompressed_max: self.settings.decompressed_max,
+        };
+        let count = segments.iter().take_while(|s| s.base_offset < keys.end_offset()).count();
+        let segments = &segments[..count];
+        let before: u64 = segments.iter().map(|segment| segment.size).sum();
+        let (mut rest, mut after) = (segments, 0);
+        while !rest.is_empty() {
+            let (count, bytes) = self.clean_group(partition, rest, segment_bytes, &round)?;
+            rest = &rest[count..];
+            after += bytes;
+        }
+        sync_partition(partition, self.partitions.rocks());
+        partition.check_online().map_err(|_| Error::Overtaken)?;
+        let mut changes = Changes::default();
+        let cleaned_to = schema::cleaned_to::encode(keys.end_offset());
+        changes.put(&schema::cleaned_to::key(partition.id), &cleaned_to);
+        self.partitions.rocks().commit(changes);
+        tracing::info!(topic = %partition.topic, partition = partition.id.partition,
+            cleaned_to = keys.end_offset(), keys = keys.len(), bytes_before = before,
+            bytes_after = after, "compacted");
+        Ok(())
+    }
+
+    /// The newest offsets of the keys from `from` on, as many as fit in memory.
+    fn note_keys(
+        &mut self,
+        partition: &Partition,
+        segments: &[Segment],
+        from: Offset,
+    ) -> Result<KeyMap, Error> {
+        let mut keys = KeyMap::new(self.settings.key_bytes_max, self.secret);
+        keys.advance(from);
+        let decompressed_max = self.settings.decompressed_max;
+        for segment in segments.iter().filter(|segment| segment.end_offset > from) {
+            let mut full = None;
+            let source = open(partition, segment)?;
+            self.scan(partition, &source, segment, |header, batch| {
+                if full.is_some() || header.next_offset() <= from {
+                    return Ok(true);
+                }
+                if !keys.has_room(header.record_count.max(0) as usize) {
+                    full = Some(header.record_count);
+                    return Ok(true);
+                }
+                let noted = compaction::note_keys(&mut keys, header, batch, from, decompressed_max);
+                Ok(noted.is_ok())
+            })?;
+            match full {
+                Some(count) if keys.is_empty() => return Err(Error::TooManyKeys(count)),
+                Some(_) => break,
+                None => keys.advance(segment.end_offset),
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Makes one segment of as many of `segments` as fit into it, and swaps it in. Answers how many
+    /// they were and the bytes that are left of them.
+    fn clean_group(
+        &mut self,
+        partition: &Arc<Partition>,
+        segments: &[Segment],
+        segment_bytes: u64,
+        round: &Round<'_>,
+    ) -> Result<(usize, u64), Error> {
+        let interval = partition.state().log.limits.index_interval_bytes;
+        let base_offset = segments[0].base_offset;
+        let path = swap::draft_file(&partition.folder, base_offset);
+        let mut draft = Draft::create(&path, base_offset, interval)?;
+        let copied = self.copy(partition, segments, segment_bytes, round, &mut draft);
+        let finished = copied.and_then(|count| Ok(draft.finish().map(|()| count)?));
+        let group = match finished {
+            Ok(count) => &segments[..count],
+            Err(error) => {
+                // What remains is worth nothing, and the next start removes it too.
+                let _ = std::fs::remove_file(&path);
+                return Err(error);
+            }
+        };
+        let size = draft.segment.size;
+        self.throttle(size);
+        if group.len() == 1 && !draft.changed {
+            std::fs::remove_file(&path)?;
+        } else {
+            match swap::install(partition, group, draft.segment)? {
+                Swap::Done => self.forget_indexes(partition, &group[1..]),
+                Swap::Overtaken => return Err(Error::Overtaken),
+            }
+        }
+        Ok((group.len(), size))
+    }
+
+    /// Copies what is left of one segment after the other, until the next might not fit. Answers
+    /// how many they were.
+    fn copy(
+        &mut self,
+        partition: &Partition,
+        segments: &[Segment],
+        segment_bytes: u64,
+        round: &Round<'_>,
+        draft: &mut Draft,
+    ) -> Result<usize, Error> {
+        for (count, segment) in segments.iter().enumerate() {
+            if count > 0 && !compaction::joins(&draft.segment, segment, segment_bytes) {
+                return Ok(count);
+            }
+            let source = open(partition, segment)?;
+            self.scan(partition, &source, segment, |header, batch| {
+                match round.clean(header, batch) {
+                    Ok(cleaned) => draft.add(header, batch, cleaned).map(|()| true),
+                    Err(_) => Ok(false),
+                }
+            })?;
+        }
+        Ok(segments.len())
+    }
+
+    fn forget_indexes(&self, partition: &Partition, gone: &[Segment]) {
+        let mut changes = Changes::default();
+        for segment in gone {
+            changes.delete(&schema::segment_index::key(partition.id, segment.base_offset));
+        }
+        self.partitions.rocks().commit(changes);
+    }
+
+    /// Shows every batch of a segment to `visit`, which answers whether it could read it.
+    fn scan(
+        &mut self,
+        partition: &Partition,
+        file: &File,
+        segment: &Segment,
+        mut visit: impl FnMut(&BatchHeader, &[u8]) -> io::Result<bool>,
+    ) -> Result<(), Error> {
+        let corrupt = |position| Error::Corrupt {
+            file: super::layout::segment_file(&partition.folder, segment.base_offset),
+            position,
+        };
+        let mut buffer = vec![0; STEP_BYTES];
+        let mut position = 0;
+        while position < segment.size {
+            let want = buffer.len().min((segment.size - position) as usize);
+            let filled = disk::read_at(file, &mut buffer[..want], position)?;
+            let mut batches = batch::batches(&buffer[..filled]);
+            for item in &mut batches {
+                let (header, bytes) = item.map_err(|_| corrupt(position))?;
+                let is_sound = batch::check_crc(&header, bytes).is_ok();
+                if !is_sound || !visit(&header, bytes)? {
+                    return Err(corrupt(position));
+                }
+            }
+            let used = batches.position();
+            if used == 0 {
+                // One batch is larger than the buffer.
+                let header = BatchHeader::parse(&buffer[..filled]);
+                let needed = header.map_err(|_| corrupt(position))?.total_size();
+                if needed <= buffer.len() || needed as u64 > segment.size - position {
+                    return Err(corrupt(position));
+                }
+                buffer.resize(needed, 0);
+            }
+            position += used as u64;
+            self.throttle(used as u64);
+            if self.shared.stopping() || partition.check_online().is_err() {
+                return Err(Error::Overtaken);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts bytes that were moved and waits until they are within the bound.
+    fn throttle(&mut self, bytes: u64) {
+        self.pace.bytes += bytes;
+        let least = self.pace.bytes as f64 / self.settings.bytes_per_second_max.max(1) as f64;
+        let ahead = least - self.pace.since.elapsed().as_secs_f64();
+        if ahead > 0.001 {
+            self.shared.sleep(Duration::from_secs_f64(ahead.min(60.0)));
+        }
+    }
+}
+
+/// Opens a segment if it is still the one that was looked at.
+fn open(partition: &Partition, segment: &Segment) -> Result<Arc<File>, Error> {
+    let found = partition.locate(|log| log.place_of_segment(segment.base_offset))?;
+    match found {
+        Some((place, file)) if place.generation == segment.generation => Ok(file),
+        _ => Err(Error::Overtaken),
+    }
+}
+
+/// A compacted segment that is being written.
+struct Draft {
+    file: File,
+    segment: Segment,
+    interval: u64,
+    pending: Vec<u8>,
+    written: u64,
+    changed: bool,
+}
+
+impl Draft {
+    fn create(path: &PathBuf, base_offset: Offset, interval: u64) -> io::Result<Draft> {
+        let file = File::create(path)?;
+        let pending = Vec::with_capacity(STEP_BYTES);
+        let segment = Segment::empty(base_offset);
+        Ok(Draft { file, segment, interval, pending, written: 0, changed: false })
+    }
+
+    fn add(&mut self, header: &BatchHeader, batch: &[u8], cleaned: Cleaned) -> io::Result<()> {
+        self.changed |= cleaned != Cleaned::Unchanged;
+        match cleaned {
+            Cleaned::Dropped => return Ok(()),
+            Cleaned::Unchanged => self.push(header, batch),
+            Cleaned::Rewritten(batch) => {
+                let header = BatchHeader::parse(&batch).expect("it was just encoded");
+                self.push(&header, &batch);
+            }
+        }
+        if self.pending.len() >= STEP_BYTES { self.write() } else { Ok(()) }
+    }
+
+    fn push(&mut self, header: &BatchHeader, batch: &[u8]) {
+        self.segment.append(header, self.interval);
+        self.pending.extend_from_slice(batch);
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        disk::write_all_at(&self.file, &[&self.pending], self.written)?;
+        self.written += self.pending.len() as u64;
+        self.pending.clear();
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.write()?;
+        disk::sync_data(&self.file)
+    }
+}
+
+#[cfg(test)]
+#[path = "cleaner_tests.rs"]
+mod tests;

@@ -1,0 +1,328 @@
+//! Compaction on real files: what stays, what readers see meanwhile, and crashes in the middle.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::atomic::AtomicU32;
+
+use super::*;
+use crate::config::dynamic::{BrokerDefaults, TopicConfig};
+use crate::kernel::batch::BatchBuilder;
+use crate::kernel::records::read_records;
+use crate::kernel::types::Uuid;
+use crate::storage::append::Prepared;
+use crate::storage::flusher::Flusher;
+use crate::storage::layout;
+use crate::storage::partition::Durability;
+use crate::storage::reader;
+use crate::storage::rocks::Rocks;
+
+static FOLDERS: AtomicU32 = AtomicU32::new(0);
+
+const ID: TopicIdPartition = TopicIdPartition { topic_id: Uuid([9; 16]), partition: 0 };
+const NOW: i64 = 1_000_000;
+const MAX: usize = 1 << 20;
+
+struct House {
+    folder: PathBuf,
+    partitions: Arc<Partitions>,
+    partition: Arc<Partition>,
+    clock: Clock,
+    _flusher: Flusher,
+}
+
+fn new_folder() -> PathBuf {
+    let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
+    let folder =
+        std::env::temp_dir().join(format!("felice-cleaner-{}-{number}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn open_at(folder: PathBuf) -> House {
+    let rocks = Arc::new(Rocks::open(&folder.join(layout::ROCKS)).unwrap());
+    let flusher = Flusher::start(Arc::clone(&rocks), Arc::default()).unwrap();
+    let expiration = 86_400_000;
+    let durability = Durability::Fsync;
+    let (handle, traffic) = (flusher.handle(), Arc::default());
+    let partitions =
+        Partitions::new(folder.clone(), rocks, handle, durability, expiration, traffic);
+    let mut config = TopicConfig::resolve(&BrokerDefaults::default(), &BTreeMap::new());
+    config.segment_bytes = 4096;
+    config.index_interval_bytes = 200;
+    config.cleanup_compact = true;
+    config.cleanup_delete = false;
+    config.min_cleanable_dirty_ratio = 0.0;
+    config.delete_retention_ms = 1_000;
+    partitions.open(ID, &Arc::from("t"), Arc::new(config), 0, NOW).unwrap();
+    let partition = partitions.get(&ID).unwrap();
+    let partitions = Arc::new(partitions);
+    House { folder, partitions, partition, clock: Clock::manual(NOW), _flusher: flusher }
+}
+
+impl House {
+    fn new() -> House {
+        open_at(new_folder())
+    }
+
+    fn worker(&self) -> Worker {
+        let settings = Settings {
+            backoff: Duration::ZERO,
+            key_bytes_max: 1 << 20,
+            bytes_per_second_max: u64::MAX,
+            decompressed_max: MAX,
+        };
+        let partitions = Arc::clone(&self.partitions);
+        Worker::new(Arc::default(), partitions, self.clock.clone(), settings, [3; 16])
+    }
+
+    /// Appends a batch: a record with `key`, and one that makes it large.
+    fn put(&self, producer: i64, sequence: i32, key: &str, value: Option<&str>) {
+        let mut builder = BatchBuilder::new().producer(producer, 0, sequence);
+        let filler = [1u8; 100];
+        builder.append(NOW, Some(key.as_bytes()), value.map(str::as_bytes), &[]);
+        builder.append(NOW, Some(format!("{key}-filler").as_bytes()), Some(&filler), &[]);
+        let bytes = builder.build();
+        let batch = Prepared::new(BatchHeader::parse(&bytes).unwrap(), bytes);
+        self.partition.append(&mut [batch], NOW).pop().unwrap().unwrap();
+    }
+
+    fn fill(&self, from: i32, count: i32) {
+        for n in from..from + count {
+            self.put(5, 2 * n, &format!("key{}", n % 7), Some(&n.to_string()));
+        }
+    }
+
+    /// Offset, key and value of every record that a consumer sees.
+    fn records(&self) -> Vec<(Offset, String, Option<String>)> {
+        let mut records = Vec::new();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        reader::replay(&self.partition, self.partitions.indexes(), 0, |_, batch| {
+            for record in read_records(batch, MAX).map(Result::unwrap) {
+                let value = record.value.as_deref().map(text);
+                records.push((record.offset, text(&record.key.unwrap()), value));
+            }
+            Ok(())
+        })
+        .unwrap();
+        records
+    }
+
+    /// The last value of each key, tombstones aside: what a reader of a compacted topic builds.
+    fn table(&self) -> BTreeMap<String, String> {
+        let mut table = BTreeMap::new();
+        for (_, key, value) in self.records() {
+            match value {
+                Some(value) => table.insert(key, value),
+                None => table.remove(&key),
+            };
+        }
+        table
+    }
+
+    fn files(&self) -> Vec<String> {
+        let folder = &self.partition.folder;
+        let names = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> =
+            names.map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// Stops without storing anything, as a crash does, and opens what is on the disk.
+    fn crash(self) -> House {
+        let folder = self.folder.clone();
+        drop(self);
+        open_at(folder)
+    }
+}
+
+#[test]
+fn the_newest_record_of_each_key_stays_where_it_was() {
+    let house = House::new();
+    house.fill(0, 200);
+    let before = house.records();
+    let (table, end) = (house.table(), house.partition.high_watermark());
+    let segments = house.files().len();
+    assert!(segments > 5);
+    assert!(house.worker().clean_dirtiest());
+    let after = house.records();
+    assert!(after.len() < before.len() / 4, "{} of {}", after.len(), before.len());
+    assert!(after.iter().all(|record| before.contains(record)), "offsets are what they were");
+    assert_eq!(house.table(), table);
+    assert_eq!(house.partition.high_watermark(), end);
+    assert_eq!(house.partition.log_start_offset(), 0);
+    assert!(house.files().len() < segments);
+    assert!(house.files().iter().all(|name| name.ends_with(".log")), "{:?}", house.files());
+    assert!(!house.worker().clean_dirtiest(), "there is nothing left to do");
+    // Every offset that was given away can still be asked for.
+    for offset in 0..=end {
+        let indexes = house.partitions.indexes();
+        let patience = reader::Patience::Wait;
+        reader::read(&house.partition, indexes, offset, 1, true, patience).unwrap();
+    }
+    let house = house.crash();
+    assert_eq!(house.records(), after);
+    assert!(house.partition.state().unsynced.is_empty(), "nothing had to be read again");
+}
+
+#[test]
+fn without_rocksdb_the_compacted_log_reads_the_same() {
+    let house = House::new();
+    house.fill(0, 200);
+    assert!(house.worker().clean_dirtiest());
+    house.fill(200, 5);
+    let (after, folder) = (house.records(), house.folder.clone());
+    drop(house);
+    fs::remove_dir_all(folder.join(layout::ROCKS)).unwrap();
+    let house = open_at(folder);
+    assert_eq!(house.records(), after);
+    // The producer's last batch is known: a repetition is a duplicate, the next one fits.
+    house.put(5, 2 * 204, "x", None);
+    assert_eq!(house.records(), after);
+    house.put(5, 2 * 205, "x", None);
+    assert_eq!(house.records().len(), after.len() + 2);
+    let again = house.worker().clean_dirtiest();
+    assert!(again && house.table().len() == 15, "{:?}", house.table());
+}
+
+#[test]
+fn a_silent_producer_is_remembered_by_an_empty_batch() {
+    let house = House::new();
+    house.put(77, 0, "key0", Some("old"));
+    house.fill(0, 200);
+    assert!(house.worker().clean_dirtiest());
+    assert!(house.records().iter().all(|(_, _, value)| value.as_deref() != Some("old")));
+    let folder = house.folder.clone();
+    drop(house);
+    fs::remove_dir_all(folder.join(layout::ROCKS)).unwrap();
+    let house = open_at(folder);
+    let before = house.records().len();
+    house.put(77, 0, "key0", Some("old"));
+    assert_eq!(house.records().len(), before, "still a duplicate");
+}
+
+#[test]
+fn tombstones_outlive_their_first_cleaning_for_a_while() {
+    let house = House::new();
+    house.fill(0, 50);
+    house.put(5, 100, "key3", None);
+    house.fill(51, 50);
+    house.put(5, 202, "gone", None);
+    house.fill(102, 50);
+    assert!(house.worker().clean_dirtiest());
+    let is_there = |house: &House| house.records().iter().any(|(_, key, _)| key == "gone");
+    assert!(is_there(&house));
+    for (later, expected) in [(999, true), (2_001, false)] {
+        let Clock::Manual(now) = &house.clock else { unreachable!() };
+        now.store(NOW + i64::from(later), Ordering::Release);
+        // A producer of its own, so that the sequence begins anew.
+        for n in 0..50 {
+            house.put(1_000 + i64::from(later), 2 * n, "fresh", Some("1"));
+        }
+        assert!(house.worker().clean_dirtiest());
+        assert_eq!(is_there(&house), expected, "{later}");
+    }
+}
+
+#[test]
+fn a_reader_keeps_the_file_it_has_open() {
+    let house = House::new();
+    house.fill(0, 200);
+    let indexes = house.partitions.indexes();
+    let patience = reader::Patience::Wait;
+    let read = reader::read(&house.partition, indexes, 0, 4096, true, patience).unwrap();
+    let reader::Read::Slice(slice) = read else { panic!("there are records") };
+    let bytes = |slice: &reader::Slice| {
+        let mut bytes = vec![0; slice.length as usize];
+        assert_eq!(disk::read_at(&slice.file, &mut bytes, slice.position).unwrap(), bytes.len());
+        bytes
+    };
+    let before = bytes(&slice);
+    assert!(house.worker().clean_dirtiest());
+    assert_eq!(bytes(&slice), before);
+}
+
+#[test]
+fn a_crash_at_any_step_of_a_swap_loses_nothing() {
+    // What is on the disk after the steps of a swap: draft, complete draft, some and all of the
+    // old files on their way out.
+    for step in 0..4 {
+        let house = House::new();
+        house.fill(0, 200);
+        let (table, before) = (house.table(), house.records());
+        let folder = house.partition.folder.clone();
+        let olds: Vec<PathBuf> = house.files().iter().map(|name| folder.join(name)).collect();
+        let originals: Vec<Vec<u8>> = olds.iter().map(|path| fs::read(path).unwrap()).collect();
+        assert!(house.worker().clean_dirtiest());
+        let compacted = fs::read(&olds[0]).unwrap();
+        let after = house.records();
+        // Put everything back as it was before the swap, then go `step` steps.
+        for (path, bytes) in olds.iter().zip(&originals) {
+            fs::write(path, bytes).unwrap();
+        }
+        let remaining: Vec<_> = house.files();
+        assert_eq!(remaining.len(), olds.len());
+        let ending = if step == 0 { layout::CLEANED } else { layout::SWAP };
+        fs::write(olds[0].with_extension(format!("log{ending}")), &compacted).unwrap();
+        let replaced = olds.len() - 1;
+        let renamed = [0, 0, 1, replaced][step];
+        for path in &olds[..renamed] {
+            fs::rename(path, path.with_extension("log.deleted")).unwrap();
+        }
+        let root = house.folder.clone();
+        drop(house);
+        fs::remove_dir_all(root.join(layout::ROCKS)).unwrap();
+        let house = open_at(root);
+        assert_eq!(house.table(), table, "step {step}");
+        assert_eq!(house.records(), if step == 0 { before } else { after }, "step {step}");
+        assert!(house.files().iter().all(|name| name.ends_with(".log")), "{:?}", house.files());
+    }
+}
+
+#[test]
+fn a_corrupt_batch_stops_the_cleaning_of_its_log_only() {
+    let house = House::new();
+    house.fill(0, 200);
+    let path = house.partition.folder.join(&house.files()[1]);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let mut worker = house.worker();
+    assert!(worker.clean_dirtiest(), "another log may be waiting");
+    assert!(worker.refused.contains(&ID));
+    assert!(!worker.clean_dirtiest());
+    assert_eq!(fs::read(&path).unwrap(), bytes, "nothing was touched");
+    assert!(house.files().iter().all(|name| name.ends_with(".log")));
+}
+
+#[test]
+fn more_keys_than_memory_are_cleaned_in_several_rounds() {
+    let house = House::new();
+    for n in 0..6_000 {
+        house.put(5, 2 * n, &format!("key{}", n % 3_000), Some("x"));
+    }
+    let table = house.table();
+    let mut worker = house.worker();
+    // Room for 1,800 keys, of 6,000.
+    worker.settings.key_bytes_max = 2_048 * compaction::KEY_SIZE;
+    let mut rounds = 0;
+    while worker.clean_dirtiest() {
+        rounds += 1;
+        assert!(rounds < 100, "every round gets further");
+    }
+    assert!(rounds > 3, "{rounds}");
+    assert_eq!(house.table(), table);
+    let dirty = house.records().len();
+    assert!(dirty < 6_100, "{dirty} of 12,000 are left");
+}
+
+#[test]
+fn retention_or_deletion_in_between_wins() {
+    let house = House::new();
+    house.fill(0, 200);
+    let mut worker = house.worker();
+    let due = worker.due(&house.partition).unwrap();
+    house.partition.mark_deleted();
+    assert!(matches!(worker.clean(&house.partition, &due), Err(Error::Overtaken)));
+    assert!(house.files().iter().all(|name| name.ends_with(".log")));
+}
