@@ -20,6 +20,8 @@ mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
 #[path = "api/api_versions.rs"]
 mod api_versions;
+#[path = "api/compaction.rs"]
+mod compaction;
 #[path = "api/create_partitions.rs"]
 mod create_partitions;
 #[path = "api/create_topics.rs"]
