@@ -23,8 +23,6 @@ pub struct Connections {
     pub count_max: usize,
     /// At one time from one address (`max.connections.per.ip`).
     pub per_ip_max: usize,
-    /// New ones in a second (`max.connection.creation.rate`).
-    pub per_second_max: u32,
     /// Other limits, by canonical address (`max.connections.per.ip.overrides`).
     pub per_ip_overrides: HashMap<IpAddr, usize>,
     /// New ones in a second (`max.connection.creation.rate`).
@@ -41,8 +39,6 @@ impl Live {
         let connections = Connections {
             count_max: count("max.connections"),
             per_ip_max: count("max.connections.per.ip"),
-            per_second_max: u32::try_from(defaults.number("max.connection.creation.rate"))
-                .unwrap_or(u32::MAX),
             per_ip_overrides: per_ip_overrides(&overrides),
             per_second: defaults.number("max.connection.creation.rate"),
         };

@@ -54,7 +54,6 @@ impl Control {
         let live = configs::live(config, &image);
         partitions.set_producer_id_expiration_ms(live.producer_id_expiration_ms);
         let quotas = Arc::new(Quotas::new(clock.clone(), &config.quotas));
-        quotas.set_connections_per_second(live.connections.per_second_max);
         quotas.update(image.quotas());
         let shared = Shared {
             clock,
@@ -161,9 +160,7 @@ impl Shared {
         let changed = configs::changed(records);
         if changed.broker {
             let defaults = configs::broker_defaults(&self.fixed, self.node_id, after);
-            // A host name in the limits of connections may have to be looked up.
-            let live = tokio::task::block_in_place(|| Live::resolve(defaults));
-            self.quotas.set_connections_per_second(live.connections.per_second_max);
+            let live = Live::resolve(defaults);
             self.partitions.set_producer_id_expiration_ms(live.producer_id_expiration_ms);
             *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
         }

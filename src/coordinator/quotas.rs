@@ -4,7 +4,7 @@
 
 use core::net::IpAddr;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::clock::Clock;
@@ -38,7 +38,6 @@ pub struct Quotas {
     changed: Mutex<Sensors<User, Bucket>>,
     arrived: Mutex<Sensors<IpAddr, Rate>>,
     arrived_in_all: Mutex<Rate>,
-    connections_per_second: AtomicU32,
     window: Window,
 }
 
@@ -66,14 +65,8 @@ impl Quotas {
             changed: Mutex::new(Sensors::new(controller)),
             arrived: sensors(window),
             arrived_in_all: Mutex::default(),
-            connections_per_second: AtomicU32::new(i32::MAX as u32),
             window,
         }
-    }
-
-    /// Puts `max.connection.creation.rate` in force.
-    pub fn set_connections_per_second(&self, rate: u32) {
-        self.connections_per_second.store(rate, Ordering::Relaxed);
     }
 
     /// Puts new quotas in force. What has been measured stays.
@@ -186,18 +179,18 @@ impl Quotas {
         u64::try_from(delay_ms.min(window.sample_ms)).ok()
     }
 
-    /// Counts a connection against `max.connection.creation.rate`. Answers for how many
-    /// milliseconds no other is to be accepted, at most one sample's.
-    pub fn pause_ms(&self) -> u64 {
-        let limit = self.connections_per_second.load(Ordering::Relaxed);
-        if limit == i32::MAX as u32 {
+    /// Counts a connection against `max.connection.creation.rate`, of which the largest number
+    /// stands for none. Answers for how many milliseconds no other is to be accepted, at most one
+    /// sample's.
+    pub fn pause_ms(&self, per_second: i64) -> u64 {
+        if per_second >= i64::from(i32::MAX) {
             return 0;
         }
         let now = self.clock.elapsed();
         let mut rate = lock(&self.arrived_in_all);
         rate.record(&self.window, now, 1.0);
         // A rate of zero lets one in per sample, where Kafka would let in none for ever.
-        let limit = f64::from(limit).max(f64::MIN_POSITIVE);
+        let limit = (per_second as f64).max(f64::MIN_POSITIVE);
         let delay_ms = rate.delay_ms(&self.window, now, limit);
         u64::try_from(delay_ms.min(self.window.sample_ms)).unwrap_or(0)
     }
@@ -219,12 +212,10 @@ mod tests {
     use crate::clock::Manual;
     use crate::config::{NodeConfig, Sources};
 
-    fn quotas(rate: u32) -> (Quotas, Arc<Manual>) {
+    fn quotas() -> (Quotas, Arc<Manual>) {
         let config = NodeConfig::load(&Sources::default()).unwrap().quotas;
         let clock = Arc::new(Manual::at(1_000_000));
-        let quotas = Quotas::new(Clock::Manual(Arc::clone(&clock)), &config);
-        quotas.set_connections_per_second(rate);
-        (quotas, clock)
+        (Quotas::new(Clock::Manual(Arc::clone(&clock)), &config), clock)
     }
 
     #[test]

@@ -235,7 +235,6 @@ mod tests {
         let mut limits = Connections {
             count_max: 3,
             per_ip_max: 2,
-            per_second_max: u32::MAX,
             per_ip_overrides: HashMap::from([([127, 0, 0, 9].into(), 1)]),
             per_second: 0,
         };
