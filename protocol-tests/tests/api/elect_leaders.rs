@@ -91,6 +91,11 @@ fn a_partition_given_twice_is_answered_twice() {
     let unneeded = ElectionNotNeeded.code();
     let expected = [("t", 0, unneeded), ("t", 0, unneeded), ("t", 0, unneeded), ("t", 1, unneeded)];
     assert_eq!(codes(&response), expected);
+    let topics = &response.replica_election_results;
+    assert_eq!(topics.len(), 2, "a topic that is named twice is answered twice");
+    // One that is named without partitions is answered without them.
+    let nothing = client.call(request(Some(vec![topic("t", &[])])), 2).replica_election_results;
+    assert_eq!((&*nothing[0].topic.0, nothing[0].partition_result.len()), ("t", 0));
 }
 
 #[test]
