@@ -30,3 +30,23 @@ pub(super) fn readiness(admin: &Admin) -> Result<(), String> {
     let names = offline.join(", ");
     Err(format!("{count} partitions are offline after a failed write: {names}{more}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::admin::scrape::Scrape;
+    use crate::metrics::Metrics;
+
+    #[test]
+    fn a_broker_that_reads_its_logs_is_not_ready_and_has_metrics_all_the_same() {
+        let metrics = Metrics::new(crate::api::names(), std::iter::empty());
+        let admin = Admin::new(Arc::new(metrics), Instant::now(), 10);
+        assert_eq!(readiness(&admin), Err("the logs are being read".to_owned()));
+        let text = admin.metrics.encode(Scrape(Arc::clone(&admin))).unwrap();
+        assert!(text.contains("\nfelice_ready 0\n"), "{text}");
+        assert!(!text.contains("felice_partitions"), "nothing is known of them yet");
+    }
+}

@@ -27,7 +27,7 @@ use crate::net::{Net, stopped};
 /// Connections at one time; more are closed at once.
 const CONNECTIONS_MAX: usize = 32;
 /// How long a request may take to come and its answer to be taken.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What can be asked.
 pub struct Admin {

@@ -55,8 +55,10 @@ fn a_taken_address_matters_only_if_it_was_set() {
     assert!(text.contains(&address) && text.contains("admin.listener"), "{text}");
     assert!(!data.exists(), "nothing was touched");
 
-    // Whether the default address is free on this machine or not: both brokers start.
-    let (one, two) = (Broker::start_bare(), Broker::start_bare());
-    assert!(one.log().contains("http://127.0.0.1:9644/") || one.log().contains("no metrics"));
-    assert!(two.log().contains("no metrics"), "{}", two.log());
+    // If something else on this machine has the default address, it may let go of it at any time.
+    let held = TcpListener::bind("127.0.0.1:9644");
+    let broker = Broker::start_bare();
+    let has_none = broker.log().contains("no metrics and no web page");
+    let has_it = broker.log().contains("http://127.0.0.1:9644/");
+    assert!(has_none || (has_it && held.is_err()), "{}", broker.log());
 }
