@@ -5,6 +5,7 @@ use std::fs;
 use std::sync::atomic::AtomicU32;
 
 use super::*;
+use crate::clock::Manual;
 use crate::config::dynamic::{BrokerDefaults, TopicConfig};
 use crate::kernel::batch::BatchBuilder;
 use crate::kernel::records::read_records;
@@ -41,11 +42,9 @@ fn new_folder() -> PathBuf {
 fn open_at(folder: PathBuf) -> House {
     let rocks = Arc::new(Rocks::open(&folder.join(layout::ROCKS)).unwrap());
     let flusher = Flusher::start(Arc::clone(&rocks), Arc::default()).unwrap();
-    let expiration = 86_400_000;
     let durability = Durability::Fsync;
     let (handle, traffic) = (flusher.handle(), Arc::default());
-    let partitions =
-        Partitions::new(folder.clone(), rocks, handle, durability, expiration, traffic);
+    let partitions = Partitions::new(folder.clone(), rocks, handle, durability, traffic);
     let mut config = TopicConfig::resolve(&BrokerDefaults::default(), &BTreeMap::new());
     config.segment_bytes = 4096;
     config.index_interval_bytes = 200;
@@ -56,7 +55,13 @@ fn open_at(folder: PathBuf) -> House {
     partitions.open(ID, &Arc::from("t"), Arc::new(config), 0, NOW).unwrap();
     let partition = partitions.get(&ID).unwrap();
     let partitions = Arc::new(partitions);
-    House { folder, partitions, partition, clock: Clock::manual(NOW), _flusher: flusher }
+    House {
+        folder,
+        partitions,
+        partition,
+        clock: Clock::Manual(Arc::new(Manual::at(NOW))),
+        _flusher: flusher,
+    }
 }
 
 impl House {
@@ -212,12 +217,12 @@ fn tombstones_outlive_their_first_cleaning_for_a_while() {
     assert!(house.worker().clean_dirtiest());
     let is_there = |house: &House| house.records().iter().any(|(_, key, _)| key == "gone");
     assert!(is_there(&house));
-    for (later, expected) in [(999, true), (2_001, false)] {
-        let Clock::Manual(now) = &house.clock else { unreachable!() };
-        now.store(NOW + i64::from(later), Ordering::Release);
+    for (later, expected) in [(999, true), (1_002, false)] {
+        let Clock::Manual(clock) = &house.clock else { unreachable!() };
+        clock.advance(later);
         // A producer of its own, so that the sequence begins anew.
         for n in 0..50 {
-            house.put(1_000 + i64::from(later), 2 * n, "fresh", Some("1"));
+            house.put(later, 2 * n, "fresh", Some("1"));
         }
         assert!(house.worker().clean_dirtiest());
         assert_eq!(is_there(&house), expected, "{later}");
