@@ -74,7 +74,7 @@ pub struct State {
     /// Open files by base offset: the active segment, and closed ones not yet synced.
     pub files: HashMap<Offset, Arc<File>>,
     /// Closed segments that readers have open, so that many answers share one descriptor.
-    readers: HashMap<Offset, Weak<File>>,
+    pub(super) readers: HashMap<Offset, Weak<File>>,
     /// Segments with bytes that no sync has covered.
     pub unsynced: Vec<Offset>,
     /// Folders in which something was created since they were last synced.
@@ -84,15 +84,6 @@ pub struct State {
     /// Size of the active segment when the last checkpoint was captured.
     pub checkpointed_size: u64,
     write_back_from: u64,
-}
-
-impl State {
-    /// Lets go of a segment's file, which is about to be removed.
-    pub fn forget_file(&mut self, base_offset: Offset) {
-        self.unsynced.retain(|base| *base != base_offset);
-        self.files.remove(&base_offset);
-        self.readers.remove(&base_offset);
-    }
 }
 
 struct SyncWaiter {

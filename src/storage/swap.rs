@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::disk;
 use super::layout;
-use super::partition::Partition;
+use super::partition::{Partition, State};
 use crate::kernel::batch::{BatchHeader, HEADER_SIZE};
 use crate::kernel::log::Log;
 use crate::kernel::log::segment::Segment;
@@ -75,6 +75,15 @@ pub fn install(partition: &Arc<Partition>, old: &[Segment], new: Segment) -> io:
         fs::remove_file(with_ending(folder, segment.base_offset, layout::DELETED))?;
     }
     Ok(Swap::Done)
+}
+
+impl State {
+    /// Lets go of a segment's file, which is about to be removed.
+    pub fn forget_file(&mut self, base_offset: Offset) {
+        self.unsynced.retain(|base| *base != base_offset);
+        self.files.remove(&base_offset);
+        self.readers.remove(&base_offset);
+    }
 }
 
 /// Where the segments `old` are in the log, if they still are what they were.
