@@ -5,21 +5,23 @@ fail, or what only Kafka fails, is counted and listed, but it is nobody's fault 
 """
 
 import dataclasses
+import json
 import tomllib
 
 import machine
-from suite import PASS, SKIP, Suite
+from suite import PASS, SKIP, Result, Suite
 
 HEAD = """# Conformance
 
-Published test suites and tools, run by `scripts/conformance` against Felice and against Apache Kafka
-4.3.1 started beside it on the same machine, each suite with a fresh broker of either kind. A test
-that fails is tried once more on a fresh broker. The bar: what Kafka passes, Felice passes. What it
-does not pass is listed with its reason; a difference without a reason fails the script.
+Published test suites and tools, run by `scripts/conformance` against Felice and against Apache
+Kafka 4.3.1 started beside it on the same machine, each suite with a fresh broker of either
+kind. A test that fails is tried once more on a fresh broker. The bar: what Kafka passes, Felice
+passes. What it does not pass is listed with its reason; a difference without a reason fails the
+script.
 
 Tests count as the suite counts them: a step of a scripted scenario (whose expected output was
-recorded from Kafka), a test function, or a subtest. "Skipped" are those that the suite itself leaves
-out on both brokers.
+recorded from Kafka), a test function, or a subtest. "Skipped" are those that the suite itself
+leaves out on both brokers.
 
 """
 
@@ -65,6 +67,34 @@ class Row:
             for test in self.tests()
             if outcome(self.felice, test) != PASS and outcome(self.kafka, test) != PASS
         ]
+
+
+def saved(suite):
+    """Where the last results of a suite are kept."""
+    return machine.CACHE / "results" / f"{suite.name.replace(' ', '-')}.json"
+
+
+def save(row):
+    """Keeps a row for a report that is put together from several runs."""
+    path = saved(row.suite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plain = [
+        {test: [result.outcome, result.detail[-2000:]] for test, result in results.items()}
+        for results in (row.kafka, row.felice)
+    ]
+    path.write_text(json.dumps({"version": row.suite.version, "results": plain}))
+
+
+def load(suite):
+    """The row of the last run of a suite in this version, or None."""
+    path = saved(suite)
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    if kept.get("version") != suite.version:
+        return None
+    return Row(
+        suite,
+        *({test: Result(*result) for test, result in each.items()} for each in kept["results"]),
+    )
 
 
 def outcome(results, test):
@@ -153,9 +183,12 @@ def bullets(row, tests, known=None):
     return "".join(f"- {name}\n" for group in groups.values() for name in group)
 
 
-def write(path, rows, known):
-    """The whole report card."""
-    text = [HEAD, table(rows), "\n## Differences\n"]
+def write(path, rows, known, missing=()):
+    """The whole report card; `missing` are the suites that have no results yet."""
+    text = [HEAD, table(rows)]
+    if missing:
+        text.append(f"\nNot run yet: {', '.join(suite.name for suite in missing)}.\n")
+    text.append("\n## Differences\n")
     quiet = True
     for row in rows:
         if row.differences():

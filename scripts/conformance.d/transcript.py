@@ -3,7 +3,7 @@
 A transcript is a text file, recorded from Apache Kafka by `scripts/conformance --record`:
 
     # a comment
-    @ FILE                  writes a file into the working folder; its lines follow, each behind "< "
+    @ FILE                  writes a file; its lines follow, each behind "< "
     $ TOOL ARGUMENTS        a step; lines for its standard input follow, each behind "< "
     $[FLAG,FLAG] TOOL …     a step with flags
     & NAME TOOL ARGUMENTS   starts a tool in the background
@@ -11,8 +11,10 @@ A transcript is a text file, recorded from Apache Kafka by `scripts/conformance 
     anything else           what the step above prints, masked; "[exit N]" if N is not 0
 
 Flags: `sorted` sorts the lines that come; `eventually` repeats the step until it prints what it
-should, for at most 6 s; `until TEXT` until a line contains TEXT; `numbers` masks all numbers; `long` gives it 60 s and not 20; `only TEXT`
-keeps the lines that contain TEXT; `drop TEXT` drops them; `words` makes a set of the lines' first words.
+should, for at most 6 s; `until TEXT` until a line contains TEXT, at
+most 30 s; `numbers` masks all numbers; `long` gives it 60 s and not 20; `only TEXT`
+keeps the lines that contain TEXT; `drop TEXT` drops them; `words` makes a
+set of the lines' first words.
 
 Masked are what differs from run to run: addresses, IDs, times, paths, the width of columns.
 Each step is one test. The rules for what a tool is come from whoever plays the transcript.
@@ -25,6 +27,7 @@ import shlex
 import time
 
 EVENTUALLY_S_MAX = 6
+UNTIL_S_MAX = 30
 STEP_S_MAX = 20
 LONG_S_MAX = 60
 
@@ -73,7 +76,8 @@ def write(path, steps, outputs):
     lines = []
     for index, step in enumerate(steps):
         first = step.head[0]
-        if index and step.kind != "@" and not first.startswith("#") and steps[index - 1].kind != "&":
+        follows = index and steps[index - 1].kind != "&"
+        if follows and step.kind != "@" and not first.startswith("#"):
             lines.append("")
         elif index and first.startswith("#"):
             lines.append("")
@@ -85,12 +89,13 @@ def write(path, steps, outputs):
 MASKS = [
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "UUID"),
     (r"\b(topic ?id:? ?)[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])", r"\1ID"),
-    (r"\b\d{13}\b", "TIME"),
+    (r"(?<![.\d])\d{13}\b", "TIME"),
     (r"\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.,:]\d+)?Z?", "DATE"),
     (r"\d+(\.\d+)? (ms|seconds)\b", r"N \2"),
     (r"\bconsole-consumer-\d+", "console-consumer-N"),
     (r"\bDATA/data(/log)?\b", "DIR"),
-    (r"(ClusterId: |cluster ID: )[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])", r"\1ID"),
+    (r'"endpoints": \[[^\]]*\]', '"endpoints": [ENDPOINTS]'),
+    (r"(ClusterId:\s+|cluster ID: )[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])", r"\1ID"),
 ]
 # Lines that say nothing about the broker: of the shell, of loggers, advertising, stack traces.
 NOISE = r"at |\.\.\.|%\d\||the tool left|ToolShell\$Left|.*KIP-848|.*will be removed in"
@@ -120,7 +125,8 @@ def mask(text, flags, broker, folder):
 
 class Player:
     """Plays transcripts against one broker. `run(words, stdin, seconds)` gives an exit code and an
-    output; `spawn(words)` starts a tool and returns a function that ends it and gives its output."""
+    output; `spawn(words)` starts a tool and returns a function that ends it and gives its output.
+    """
 
     def __init__(self, broker, folder, run, spawn):
         self.broker, self.folder = broker, pathlib.Path(folder)
@@ -152,7 +158,8 @@ class Player:
         patience = 0 if self.hopeless(step.test) else EVENTUALLY_S_MAX
         deadline = time.monotonic() + patience
         for text in [flag[6:] for flag in step.flags if flag.startswith("until ")]:
-            while text not in "\n".join(lines) and time.monotonic() < deadline:
+            until = deadline + UNTIL_S_MAX
+            while text not in "\n".join(lines) and time.monotonic() < until:
                 time.sleep(0.2)
                 lines = self.once(step)
         while "eventually" in step.flags and lines != wanted and time.monotonic() < deadline:

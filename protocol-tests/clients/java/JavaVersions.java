@@ -278,7 +278,8 @@ public class JavaVersions {
             Map<String, Long> offsets = new TreeMap<>();
             admin.listConsumerGroupOffsets("group").partitionsToOffsetAndMetadata().get()
                     .forEach((partition, each) -> offsets.put(partition.toString(), each.offset()));
-            equal(offsets.toString(), "{group-0=10, group-1=10, group-2=10, group-3=10}", "offsets");
+            equal(offsets.toString(), "{group-0=10, group-1=10, group-2=10, group-3=10}",
+                    "offsets");
         });
         check("admin: delete a group", () ->
                 admin.deleteConsumerGroups(Collections.singleton("group")).all().get());
@@ -287,7 +288,8 @@ public class JavaVersions {
                 create("offsets", 1);
                 throw new AssertionError("it was created twice");
             } catch (ExecutionException refused) {
-                equal(refused.getCause().getClass().getSimpleName(), "TopicExistsException", "error");
+                equal(refused.getCause().getClass().getSimpleName(), "TopicExistsException",
+                        "error");
             }
         });
         check("admin: delete a topic", () -> {

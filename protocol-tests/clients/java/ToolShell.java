@@ -60,7 +60,8 @@ public class ToolShell {
             System.setIn(in);
             System.setOut(out);
             System.setErr(out);
-            Thread thread = new Thread(() -> tool(call[3], Arrays.copyOfRange(call, 4, call.length)));
+            String[] arguments = Arrays.copyOfRange(call, 4, call.length);
+            Thread thread = new Thread(() -> tool(call[3], arguments));
             thread.start();
             thread.join(Long.parseLong(call[0]));
             if (thread.isAlive()) {

@@ -37,7 +37,8 @@ class KafkaPython(Suite):
     name = "kafka-python"
     version = VERSION
     about = "test/integration of the source distribution: admin, consumer, producer"
-    settings = ["num.partitions=4", "group.initial.rebalance.delay.ms=0"]
+    settings = ["node.id=0", "num.partitions=4", "group.initial.rebalance.delay.ms=0"]
+    settings += ["group.min.session.timeout.ms=1000"]
     folder = None
 
     def prepare(self):
