@@ -95,16 +95,17 @@ fn finish(encoder: Encoder, codec: Codec) -> Result<Vec<u8>, Error> {
 fn renumber(header: &BatchHeader, batch: &[u8], decompressed_max: usize) -> Result<Vec<u8>, Error> {
     let bytes = records::decompress(header, batch, decompressed_max)?;
     let mut renumbered = Vec::with_capacity(bytes.len());
-    let mut delta = Vec::with_capacity(5);
-    records::for_each_cut(header, &bytes, |cut| {
+    let (mut index, mut delta) = (0, Vec::with_capacity(5));
+    records::for_each_piece(header, &bytes, |piece| {
         delta.clear();
-        batch::put_varint(&mut delta, cut.index);
-        let size = cut.before_offset.len() + delta.len() + cut.after_offset.len();
+        batch::put_varint(&mut delta, index);
+        index += 1;
+        let size = piece.before_offset.len() + delta.len() + piece.after_offset.len();
         let size = i32::try_from(size).map_err(|_| records::Error::TooLarge)?;
         batch::put_varint(&mut renumbered, size);
-        renumbered.extend_from_slice(cut.before_offset);
+        renumbered.extend_from_slice(piece.before_offset);
         renumbered.extend_from_slice(&delta);
-        renumbered.extend_from_slice(cut.after_offset);
+        renumbered.extend_from_slice(piece.after_offset);
         Ok(())
     })?;
     Ok(renumbered)

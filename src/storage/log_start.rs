@@ -2,8 +2,8 @@
 //! segments, which tell only where their first batch begins. Retention needs no such file, and
 //! segments below the start are removed by the janitor.
 //!
-//! The file `log-start-offset` holds a version byte, the offset in big endian, and a CRC-32C of
-//! both. It is replaced as a whole, so a crash leaves the old start or the new one.
+//! The file `log-start-offset` holds the offset, sealed. It is replaced as a whole, so a crash
+//! leaves the old start or the new one.
 
 use std::fs;
 use std::io;
@@ -14,9 +14,8 @@ use super::disk;
 use super::error::{DeletionError, StorageError};
 use super::layout;
 use super::partition::Partition;
+use super::sealed_offset::{decode, encode};
 use crate::kernel::types::Offset;
-
-const FORMAT_VERSION: u8 = 1;
 
 impl Partition {
     /// Where the log would start if a client deleted the records before `wanted`, or all that may
@@ -71,24 +70,6 @@ pub fn read(folder: &Path) -> io::Result<Option<Offset>> {
 
 fn write(folder: &Path, start: Offset) -> io::Result<()> {
     disk::replace_file(&folder.join(layout::LOG_START_OFFSET), &encode(start))
-}
-
-fn encode(start: Offset) -> Vec<u8> {
-    let mut out = vec![FORMAT_VERSION];
-    out.extend_from_slice(&start.to_be_bytes());
-    let crc = crc32c::crc32c(&out);
-    out.extend_from_slice(&crc.to_be_bytes());
-    out
-}
-
-fn decode(bytes: &[u8]) -> Option<Offset> {
-    let (body, crc) = bytes.split_last_chunk::<4>()?;
-    if crc32c::crc32c(body) != u32::from_be_bytes(*crc) {
-        return None;
-    }
-    let [FORMAT_VERSION, start @ ..] = body else { return None };
-    let start = Offset::from_be_bytes(start.try_into().ok()?);
-    (start >= 0).then_some(start)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ pub mod reader;
 pub mod recover;
 pub mod rocks;
 pub mod schema;
+mod sealed_offset;
 mod swap;
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod input;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
@@ -176,15 +177,19 @@ fn header_count<I: Input>(input: &mut I, end: u64) -> Result<i32, Error> {
     }
 }
 
-/// The records behind `header` decompressed, as many bytes as there are up to the limit.
-pub(super) fn decompress(
+/// The records behind `header` decompressed, as many bytes as there are up to the limit; those that
+/// are not compressed are lent as they stand.
+pub(super) fn decompress<'a>(
     header: &BatchHeader,
-    batch: &[u8],
+    batch: &'a [u8],
     decompressed_max: usize,
-) -> Result<Vec<u8>, Error> {
+) -> Result<Cow<'a, [u8]>, Error> {
+    if header.codec() == Some(Codec::None) {
+        return Ok(Cow::Borrowed(body(header, batch)?));
+    }
     let mut records = Vec::new();
     decompress_to(header, batch, decompressed_max, |chunk| records.extend_from_slice(chunk))?;
-    Ok(records)
+    Ok(Cow::Owned(records))
 }
 
 /// Hands the decompressed records to `sink`, chunk by chunk.
@@ -232,36 +237,7 @@ pub fn decompress_bytes(
     Ok(whole)
 }
 
-/// A record cut into what lies between its length and its offset, and what follows the offset.
-pub(super) struct Cut<'a> {
-    pub(super) index: i32,
-    pub(super) before_offset: &'a [u8],
-    pub(super) after_offset: &'a [u8],
-}
-
-/// Cuts each of the uncompressed `records` around its offset.
-pub(super) fn for_each_cut(
-    header: &BatchHeader,
-    records: &[u8],
-    mut visit: impl FnMut(Cut<'_>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut input = Slice::new(records);
-    for index in 0..header.record_count {
-        let end = open_record(&mut input)?;
-        // The attributes byte has just been passed over.
-        let start = input.position() as usize - 1;
-        input.varlong()?;
-        let before_offset = &records[start..input.position() as usize];
-        input.varint()?;
-        let rest = end.checked_sub(input.position()).ok_or(Error::Length)?;
-        let at = input.position() as usize;
-        input.skip(rest)?;
-        visit(Cut { index, before_offset, after_offset: &records[at..end as usize] })?;
-    }
-    if input.at_end()? { Ok(()) } else { Err(Error::Trailing) }
-}
-
-/// A record of a batch that is being compacted.
+/// A record of a batch that is being rewritten, cut where it may change.
 pub(super) struct Piece<'a> {
     /// All of it, its length included.
     pub(super) whole: &'a [u8],
@@ -273,7 +249,10 @@ pub(super) struct Piece<'a> {
     pub(super) key: Option<&'a [u8]>,
     /// Whether it is no tombstone.
     pub(super) has_value: bool,
-    attributes: u8,
+    /// What lies between its length and its offset.
+    pub(super) before_offset: &'a [u8],
+    /// What follows its offset.
+    pub(super) after_offset: &'a [u8],
     after_timestamp: &'a [u8],
 }
 
@@ -284,14 +263,14 @@ impl Piece<'_> {
         batch::put_varlong(&mut timestamp, delta);
         let size = 1 + timestamp.len() + self.after_timestamp.len();
         batch::put_varint(out, i32::try_from(size).map_err(|_| Error::TooLarge)?);
-        out.push(self.attributes);
+        out.push(self.before_offset[0]);
         out.extend_from_slice(&timestamp);
         out.extend_from_slice(self.after_timestamp);
         Ok(())
     }
 }
 
-/// Shows `visit` each of the uncompressed `records` as a piece that can be kept or dropped.
+/// Shows `visit` each of the uncompressed `records` cut into its parts.
 pub(super) fn for_each_piece<'a>(
     header: &BatchHeader,
     records: &'a [u8],
@@ -301,10 +280,12 @@ pub(super) fn for_each_piece<'a>(
     for _ in 0..header.record_count {
         let start = input.position() as usize;
         let end = open_record(&mut input)?;
-        let attributes = records[input.position() as usize - 1];
+        // The attributes byte has just been passed over.
+        let body = input.position() as usize - 1;
         let timestamp_delta = input.varlong()?;
         let after_timestamp = input.position() as usize;
         let offset_delta = input.varint()?;
+        let after_offset = input.position() as usize;
         let key = part(records, &mut input, end)?;
         let has_value = skip_bytes(&mut input, end)?;
         skip_headers(&mut input, end)?;
@@ -312,15 +293,15 @@ pub(super) fn for_each_piece<'a>(
             return Err(Error::Length);
         }
         let end = end as usize;
-        let (whole, after_timestamp) = (&records[start..end], &records[after_timestamp..end]);
         visit(Piece {
-            whole,
+            whole: &records[start..end],
             timestamp_delta,
             offset_delta,
             key,
             has_value,
-            attributes,
-            after_timestamp,
+            before_offset: &records[body..after_timestamp],
+            after_offset: &records[after_offset..end],
+            after_timestamp: &records[after_timestamp..end],
         })?;
     }
     if input.at_end()? { Ok(()) } else { Err(Error::Trailing) }
@@ -383,11 +364,8 @@ pub fn find_max_timestamp(
 /// An error is the last item.
 pub fn read_records(batch: &[u8], decompressed_max: usize) -> Records {
     let opened = BatchHeader::parse(batch).map_err(Error::from).and_then(|header| {
-        let records = match header.codec() {
-            Some(Codec::None) => Bytes::copy_from_slice(body(&header, batch)?),
-            _ => Bytes::from(decompress(&header, batch, decompressed_max)?),
-        };
-        Ok((header, records))
+        let records = decompress(&header, batch, decompressed_max)?;
+        Ok((header, Bytes::from(records.into_owned())))
     });
     match opened {
         Ok((header, bytes)) => Records { state: State::Open { header, bytes, at: 0, read: 0 } },

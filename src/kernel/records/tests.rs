@@ -216,7 +216,7 @@ fn zstd_in_one_piece_and_as_a_stream() {
         for level in [1, 19] {
             let body = zstd::encode_all(&plain[HEADER_SIZE..], level).unwrap();
             let batch = with_body(Codec::Zstd, 2, &body);
-            assert_eq!(decompress(&header(&batch), &batch, CAP).unwrap(), plain[HEADER_SIZE..]);
+            assert_eq!(*decompress(&header(&batch), &batch, CAP).unwrap(), plain[HEADER_SIZE..]);
             assert_eq!(entries(&batch, CAP).unwrap().len(), 2, "{size} bytes");
             let limit = plain.len() - HEADER_SIZE - 1;
             assert_eq!(entries(&batch, limit), Err(Error::TooLarge), "{size} bytes");
