@@ -30,19 +30,21 @@ pub fn resolve(
     name: &str,
     partition: PartitionIndex,
 ) -> Result<Arc<Partition>, i16> {
-    let topic_id = if id.is_nil() && (cx.version < 13 || !name.is_empty()) {
-        let image = cx.broker.control.image();
-        image.topic(name).map(|topic| topic.id).ok_or(Code::UnknownTopicOrPartition.code())?
-    } else {
-        let topic_id = id_from_wire(id);
-        let image = cx.broker.control.image();
-        image.topic_by_id(&topic_id).ok_or(Code::UnknownTopicId.code())?;
-        topic_id
-    };
+    let topic_id = resolve_topic(cx, id, name)?;
     cx.broker
         .partitions
         .get(&TopicIdPartition { topic_id, partition })
         .ok_or(Code::UnknownTopicOrPartition.code())
+}
+
+/// Finds a topic in the same way.
+pub fn resolve_topic(cx: &Cx, id: uuid::Uuid, name: &str) -> Result<Uuid, i16> {
+    let image = cx.broker.control.image();
+    if id.is_nil() && (cx.version < 13 || !name.is_empty()) {
+        return image.topic(name).map(|topic| topic.id).ok_or(Code::UnknownTopicOrPartition.code());
+    }
+    let topic_id = id_from_wire(id);
+    image.topic_by_id(&topic_id).map(|_| topic_id).ok_or(Code::UnknownTopicId.code())
 }
 
 /// Who sets the timestamps of a topic's records.

@@ -86,6 +86,14 @@ pub struct Opened {
     pub incremental: bool,
     /// Partitions in the order in which they are read and answered.
     pub wanted: Vec<Wanted>,
+    /// Their places in the session, in the same order and so ascending; none without a session.
+    places: Vec<u64>,
+}
+
+impl Opened {
+    fn without_session(wanted: Vec<Wanted>) -> Opened {
+        Opened { session_id: NO_SESSION, incremental: false, wanted, places: Vec::new() }
+    }
 }
 
 /// What became of one partition, as far as a session remembers it.
@@ -155,12 +163,12 @@ impl Sessions {
             // A full request replaces the session it names.
             self.sessions.remove(&request.id);
             let wanted = last_of_each(request.wanted);
-            let session_id = if request.epoch == INITIAL_EPOCH {
-                self.create(now, request.new_id, request.by_id, &wanted)
-            } else {
-                NO_SESSION
-            };
-            return Ok(Opened { session_id, incremental: false, wanted });
+            if request.epoch == FINAL_EPOCH {
+                return Ok(Opened::without_session(wanted));
+            }
+            let session_id = self.create(now, request.new_id, request.by_id, &wanted);
+            let places = (0..wanted.len() as u64).collect();
+            return Ok(Opened { session_id, incremental: false, wanted, places });
         }
         let session = self.sessions.get_mut(&request.id).ok_or(Error::UnknownId)?;
         if session.epoch != request.epoch {
@@ -184,10 +192,11 @@ impl Sessions {
         if session.partitions.is_empty() {
             // Kafka closes a session that has nothing left to watch.
             self.sessions.remove(&request.id);
-            return Ok(Opened { session_id: NO_SESSION, incremental: false, wanted: Vec::new() });
+            return Ok(Opened::without_session(Vec::new()));
         }
         let wanted = session.partitions.values().map(|known| known.wanted.clone()).collect();
-        Ok(Opened { session_id: request.id, incremental: true, wanted })
+        let places = session.partitions.keys().copied().collect();
+        Ok(Opened { session_id: request.id, incremental: true, wanted, places })
     }
 
     /// Forgets a session, if there is one of this ID.
@@ -243,11 +252,11 @@ impl Sessions {
             // Closed meanwhile, or never made: all are named.
             return vec![true; answered.len()];
         };
-        let news = opened.wanted.iter().zip(answered).map(|(wanted, answered)| {
-            let key = (wanted.topic.clone(), wanted.partition);
-            session.remember(&key, answered) || !opened.incremental
-        });
-        news.collect()
+        let mut news = session.remember(opened, answered);
+        if !opened.incremental {
+            news.fill(true);
+        }
+        news
     }
 }
 
@@ -272,24 +281,44 @@ impl Session {
         }
     }
 
-    /// Returns whether there is news. Partitions that gave records go to the end, so that the
-    /// others come first next time.
-    fn remember(&mut self, key: &Key, answered: &Answered) -> bool {
-        let Some(place) = self.places.get_mut(key) else { return true };
-        let Some(known) = self.partitions.get_mut(place) else { return true };
+    /// Says for each partition whether there is news, in one walk: both lists are in the order of
+    /// places. Partitions that gave records go to the end, so that the others come first next time.
+    fn remember(&mut self, opened: &Opened, answered: &[Answered]) -> Vec<bool> {
+        let mut news = vec![true; answered.len()];
+        let mut moved = Vec::new();
+        let mut known = self.partitions.iter_mut().peekable();
+        for (at, (place, answered)) in opened.places.iter().zip(answered).enumerate() {
+            while known.next_if(|(other, _)| *other < place).is_some() {}
+            let Some((_, known)) = known.next_if(|(other, _)| *other == place) else {
+                // Forgotten meanwhile.
+                continue;
+            };
+            news[at] = known.take_in(answered);
+            if answered.has_records {
+                moved.push(*place);
+            }
+        }
+        moved.into_iter().for_each(|place| self.move_to_end(place));
+        news
+    }
+
+    fn move_to_end(&mut self, place: u64) {
+        let Some(known) = self.partitions.remove(&place) else { return };
+        self.places.insert((known.wanted.topic.clone(), known.wanted.partition), self.next_place);
+        self.partitions.insert(self.next_place, known);
+        self.next_place += 1;
+    }
+}
+
+impl Remembered {
+    /// Takes in an answer; returns whether it tells anything new.
+    fn take_in(&mut self, answered: &Answered) -> bool {
         let news = answered.has_records
             || answered.must_answer
-            || known.high_watermark != answered.high_watermark
-            || known.log_start_offset != answered.log_start_offset;
-        known.high_watermark = answered.high_watermark;
-        known.log_start_offset = answered.log_start_offset;
-        if answered.has_records
-            && let Some(known) = self.partitions.remove(place)
-        {
-            *place = self.next_place;
-            self.next_place += 1;
-            self.partitions.insert(*place, known);
-        }
+            || self.high_watermark != answered.high_watermark
+            || self.log_start_offset != answered.log_start_offset;
+        self.high_watermark = answered.high_watermark;
+        self.log_start_offset = answered.log_start_offset;
         news
     }
 }

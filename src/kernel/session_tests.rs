@@ -132,3 +132,25 @@ fn a_session_without_partitions_ends() {
         assert_eq!(sessions.open(2, request(77, 1, wanted)).unwrap().session_id, id);
     }
 }
+
+#[test]
+fn an_answer_to_a_list_that_has_changed_meanwhile_finds_its_partitions() {
+    let mut sessions = Sessions::new(2);
+    let all = (0..4).map(|partition| wanted(partition, 5)).collect();
+    let full = sessions.open(0, request(0, 0, all)).unwrap();
+    sessions.answer(&full, &[answered(9, false); 4]);
+    let slow = sessions.open(1, request(77, 1, vec![])).unwrap();
+    // While it is read, partition 1 is forgotten and partition 2 gives records to another.
+    let mut change = request(77, 2, vec![]);
+    change.forgotten.push((TopicKey::Name("t".into()), 1));
+    let quick = sessions.open(1, change).unwrap();
+    assert_eq!(order(&quick), [0, 2, 3]);
+    let given = [answered(9, false), answered(9, true), answered(9, false)];
+    assert_eq!(sessions.answer(&quick, &given), [false, true, false]);
+    let late = [answered(9, false), answered(9, false), answered(9, false), answered(10, false)];
+    assert_eq!(sessions.answer(&slow, &late), [false, true, true, true]);
+    let next = sessions.open(1, request(77, 3, vec![])).unwrap();
+    assert_eq!(order(&next), [0, 3, 2]);
+    let same = [answered(9, false), answered(10, false), answered(9, false)];
+    assert_eq!(sessions.answer(&next, &same), [false; 3]);
+}

@@ -2,6 +2,7 @@
 //! topic ID and number.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -30,7 +31,28 @@ pub struct Partitions {
     durability: Durability,
     producer_id_expiration_ms: AtomicI64,
     traffic: Arc<Traffic>,
-    by_id: RwLock<HashMap<TopicIdPartition, Arc<Partition>>>,
+    by_id: RwLock<HashMap<TopicIdPartition, Arc<Partition>, BuildHasherDefault<IdHasher>>>,
+}
+
+/// Topic IDs are random and no client chooses one, so their own bits are a hash already: they are
+/// only mixed with the partition.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            // An odd factor keeps partitions of a topic apart, in the low bits and the high ones.
+            let mixed = self.0.rotate_left(26) ^ u64::from_le_bytes(word);
+            self.0 = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// What opening a partition found.
@@ -270,6 +292,22 @@ fn jitter_ms(id: TopicIdPartition, config: &TopicConfig) -> i64 {
 mod tests {
     use super::*;
     use crate::config::dynamic::BrokerDefaults;
+
+    #[test]
+    fn hashes_of_partitions_differ_where_the_map_looks() {
+        use std::hash::BuildHasher;
+        let hasher = BuildHasherDefault::<IdHasher>::default();
+        let hashes: Vec<u64> = (0..1_000)
+            .map(|partition| TopicIdPartition { topic_id: Uuid(*b"0123456789abcdef"), partition })
+            .map(|id| hasher.hash_one(id))
+            .collect();
+        let different = |bits: fn(&u64) -> u64| {
+            hashes.iter().map(bits).collect::<std::collections::HashSet<_>>().len()
+        };
+        // The low bits choose the place in a table of 2048, the high ones tell neighbours apart.
+        assert!(different(|hash| hash & 2047) > 600);
+        assert_eq!(different(|hash| hash >> 57), 128);
+    }
 
     #[test]
     fn partitions_roll_at_different_times_where_jitter_is_wanted() {
