@@ -488,34 +488,40 @@ impl Shared {
             let mut shards = self.shards.write().unwrap_or_else(PoisonError::into_inner);
             shards.extract_if(|id, _| Some(id.topic_id) != current).collect()
         };
-        let mut changes = Changes::default();
-        for (id, shard) in old {
+        for (_, shard) in &old {
             if let Some(shard) = shard {
-                self.step(&shard, Event::Unload);
+                self.step(shard, Event::Unload);
             }
-            shard::delete_view(id, &mut changes);
         }
         let _writer = self.view_writer.lock().await;
-        self.commit_view(changes).await;
+        self.change_view(move |changes| {
+            old.iter().for_each(|(id, _)| shard::delete_view(*id, changes));
+        })
+        .await;
     }
 
     /// Brings the RocksDB view up to what is durable in the log.
     async fn update_view(&self) {
         let _writer = self.view_writer.lock().await;
         self.view_is_behind.store(false, Ordering::Release);
-        let mut changes = Changes::default();
-        let mut has_any = false;
+        let mut taken = Vec::new();
         for shard in self.all_shards() {
-            has_any |= shard.add_durable_changes(&mut changes).await;
+            taken.extend(shard.durable_changes().await);
         }
-        if has_any {
-            self.commit_view(changes).await;
+        if !taken.is_empty() {
+            self.change_view(|changes| taken.into_iter().for_each(|taken| taken.add_to(changes)))
+                .await;
         }
     }
 
-    async fn commit_view(&self, changes: Changes) {
+    /// Writes to the view. What many groups changed takes milliseconds to gather already.
+    async fn change_view(&self, fill: impl FnOnce(&mut Changes) + Send + 'static) {
         let rocks = Arc::clone(self.partitions.rocks());
-        let committed = tokio::task::spawn_blocking(move || rocks.commit(changes));
+        let committed = tokio::task::spawn_blocking(move || {
+            let mut changes = Changes::default();
+            fill(&mut changes);
+            rocks.commit(changes);
+        });
         if committed.await.is_err() {
             tracing::error!("the view of the groups could not be written");
         }

@@ -5,42 +5,42 @@ use std::sync::Arc;
 
 use super::partition::{Partition, State};
 use super::rocks::{Changes, Rocks};
-use super::schema;
+use super::schema::{self, checkpoint::Checkpoint};
 use crate::kernel::log::index::SparseIndex;
+use crate::kernel::log::segment::Segment;
 use crate::kernel::types::Offset;
 
-/// The encoded state of a partition at one moment.
+/// The state of a partition at one moment.
 pub struct Captured {
-    checkpoint: Vec<u8>,
-    indexes: Vec<(Offset, Vec<u8>)>,
+    checkpoint: Checkpoint,
+    indexes: Vec<(Offset, SparseIndex)>,
     active: Offset,
 }
 
-/// Captures the state that the sync which follows makes durable.
+/// Captures the state that the sync which follows makes durable. It only copies: appends wait for
+/// it, and encoding the index of a large segment takes milliseconds.
 pub fn capture(state: &mut State) -> Captured {
     let log = &state.log;
-    let checkpoint = schema::checkpoint::Checkpoint {
+    let checkpoint = Checkpoint {
         log_start_offset: log.log_start_offset,
-        segments: log.segments.clone(),
+        segments: log.segments.iter().map(Segment::without_index).collect(),
         producers: log.producers.clone(),
         epochs: log.epochs.clone(),
     };
-    let indexes = log
-        .segments
-        .iter()
-        .filter_map(|s| s.index.as_ref().map(|index| (s.base_offset, SparseIndex::encode(index))))
-        .collect();
+    let index_of = |segment: &Segment| Some((segment.base_offset, segment.index.clone()?));
+    let indexes = log.segments.iter().filter_map(index_of).collect();
     let active = log.active().base_offset;
     state.checkpointed_size = log.active().size;
-    Captured { checkpoint: schema::checkpoint::encode(&checkpoint), indexes, active }
+    Captured { checkpoint, indexes, active }
 }
 
 /// Stores what was captured, and lets go of the indexes and files of closed segments.
 pub fn store(partition: &Arc<Partition>, rocks: &Rocks, captured: Captured) {
     let mut changes = Changes::default();
-    changes.put(&schema::checkpoint::key(partition.id), &captured.checkpoint);
+    let checkpoint = schema::checkpoint::encode(&captured.checkpoint);
+    changes.put(&schema::checkpoint::key(partition.id), &checkpoint);
     for (base_offset, index) in &captured.indexes {
-        changes.put(&schema::segment_index::key(partition.id, *base_offset), index);
+        changes.put(&schema::segment_index::key(partition.id, *base_offset), &index.encode());
     }
     rocks.commit(changes);
     let mut state = partition.state();

@@ -223,26 +223,38 @@ impl Shard {
         self.lock().waiting.len()
     }
 
-    /// Adds what the view does not have, once it is durable: the view must never be ahead of the
-    /// log.
-    pub(super) async fn add_durable_changes(&self, changes: &mut Changes) -> bool {
-        let (taken, end_offset) = {
+    /// What the view does not have, once it is durable: the view must never be ahead of the log.
+    pub(super) async fn durable_changes(&self) -> Option<Taken> {
+        let (changes, end_offset) = {
             let mut state = self.lock();
             (std::mem::take(&mut state.changes), state.end_offset)
         };
-        if taken.is_empty() || self.partition.durable(end_offset).await.is_err() {
-            return false;
+        if changes.is_empty() || self.partition.durable(end_offset).await.is_err() {
+            return None;
         }
-        let id = self.partition.id;
-        for (key, value) in taken {
-            let key = group_record::key(id, &key);
+        Some(Taken { id: self.partition.id, changes, end_offset })
+    }
+}
+
+/// Changes that the view is to take.
+pub(super) struct Taken {
+    id: TopicIdPartition,
+    changes: HashMap<Bytes, Option<Bytes>>,
+    end_offset: Offset,
+}
+
+impl Taken {
+    /// Adds them. There may be many: not for a thread that others wait for.
+    pub(super) fn add_to(self, changes: &mut Changes) {
+        for (key, value) in self.changes {
+            let key = group_record::key(self.id, &key);
             match value {
                 Some(value) => changes.put(&key, &value),
                 None => changes.delete(&key),
             }
         }
-        changes.put(&group_record::applied_key(id), &group_record::encode_applied(end_offset));
-        true
+        let applied = group_record::encode_applied(self.end_offset);
+        changes.put(&group_record::applied_key(self.id), &applied);
     }
 }
 

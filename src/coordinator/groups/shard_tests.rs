@@ -56,7 +56,7 @@ impl Place {
 
     async fn update_view(&self, shard: &Shard) {
         let mut changes = Changes::default();
-        assert!(shard.add_durable_changes(&mut changes).await);
+        shard.durable_changes().await.expect("something has changed").add_to(&mut changes);
         self.partitions.rocks().commit(changes);
     }
 }

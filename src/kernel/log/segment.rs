@@ -50,6 +50,11 @@ impl Segment {
         }
     }
 
+    /// The segment as it is when its index is not held in memory.
+    pub fn without_index(&self) -> Segment {
+        Segment { index: None, ..*self }
+    }
+
     /// Takes in a batch that stands at the end of the file.
     pub fn append(&mut self, header: &BatchHeader, index_interval_bytes: u64) {
         if let Some(index) = &mut self.index {
