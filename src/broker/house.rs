@@ -28,6 +28,7 @@ use crate::metrics::Metrics;
 use crate::random;
 use crate::storage::cleaner::Cleaner;
 use crate::storage::data_dir::DataDir;
+use crate::storage::disk::Disk;
 use crate::storage::flusher::Flusher;
 use crate::storage::metadata_log::{self, MetadataLog};
 use crate::storage::partition::{Durability, Partition};
@@ -62,6 +63,7 @@ impl House {
         let flusher = Flusher::start(Arc::clone(&rocks), Arc::clone(&metrics.flushes))
             .map_err(|error| Error::System("the flusher cannot be started", error))?;
         let partitions = Arc::new(Partitions::new(
+            Disk::Os,
             data_dir.folder.clone(),
             rocks,
             flusher.handle(),
@@ -219,7 +221,7 @@ fn open_partitions(
     clock: &Clock,
 ) -> Result<Vec<TopicIdPartition>, Error> {
     let known = |name: &str| Uuid::parse(name).is_some_and(|id| image.topic_by_id(&id).is_some());
-    janitor::sweep_topics(&data_dir.folder, known)
+    janitor::sweep_topics(partitions.disk(), &data_dir.folder, known)
         .map_err(|error| Error::Partition(data_dir.folder.join(layout::TOPICS), error))?;
     let defaults = broker_defaults(&config.broker_defaults, config.node_id, image);
     let mut scanned_bytes = 0;

@@ -50,7 +50,7 @@ async fn keep_house(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
         let (partitions, now) = (Arc::clone(&broker.partitions), broker.clock.now());
         let kept = std::mem::take(&mut condemned);
         let done = tokio::task::spawn_blocking(move || {
-            let mut condemned = janitor::remove_condemned(kept, now);
+            let mut condemned = janitor::remove_condemned(partitions.disk(), kept, now);
             condemned.extend(janitor::retain(&partitions, now));
             condemned
         });

@@ -4,15 +4,14 @@
 //! second, and decides nothing that the kernel does not.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::disk;
+use super::disk::{self, Disk, File};
 use super::flusher::sync_partition;
 use super::partition::Partition;
 use super::partitions::Partitions;
@@ -301,21 +300,21 @@ impl Worker {
         let interval = partition.state().log.limits.index_interval_bytes;
         let base_offset = segments[0].base_offset;
         let path = swap::draft_file(&partition.folder, base_offset);
-        let mut draft = Draft::create(&path, base_offset, interval)?;
+        let mut draft = Draft::create(&partition.disk, &path, base_offset, interval)?;
         let copied = self.copy(partition, segments, segment_bytes, round, &mut draft);
         let finished = copied.and_then(|count| Ok(draft.finish().map(|()| count)?));
         let group = match finished {
             Ok(count) => &segments[..count],
             Err(error) => {
                 // What remains is worth nothing, and the next start removes it too.
-                let _ = std::fs::remove_file(&path);
+                let _ = partition.disk.remove_file(&path);
                 return Err(error);
             }
         };
         let size = draft.segment.size;
         self.throttle(size);
         if group.len() == 1 && !draft.changed {
-            std::fs::remove_file(&path)?;
+            partition.disk.remove_file(&path)?;
         } else {
             match swap::install(partition, group, draft.segment)? {
                 Swap::Done => self.forget_indexes(partition, &group[1..]),
@@ -374,7 +373,7 @@ impl Worker {
         let mut position = 0;
         while position < segment.size {
             let want = buffer.len().min((segment.size - position) as usize);
-            let filled = disk::read_at(file, &mut buffer[..want], position)?;
+            let filled = partition.disk.read_at(file, &mut buffer[..want], position)?;
             let mut batches = batch::batches(&buffer[..filled]);
             for item in &mut batches {
                 let (header, bytes) = item.map_err(|_| corrupt(position))?;
@@ -424,6 +423,7 @@ fn open(partition: &Partition, segment: &Segment) -> Result<Arc<File>, Error> {
 
 /// A compacted segment that is being written.
 struct Draft {
+    disk: Disk,
     file: File,
     segment: Segment,
     interval: u64,
@@ -433,11 +433,12 @@ struct Draft {
 }
 
 impl Draft {
-    fn create(path: &PathBuf, base_offset: Offset, interval: u64) -> io::Result<Draft> {
-        let file = File::create(path)?;
+    fn create(disk: &Disk, path: &Path, base_offset: Offset, interval: u64) -> io::Result<Draft> {
+        let file = disk.create_file(path)?;
+        let disk = disk.clone();
         let pending = Vec::with_capacity(STEP_BYTES);
         let segment = Segment::empty(base_offset);
-        Ok(Draft { file, segment, interval, pending, written: 0, changed: false })
+        Ok(Draft { disk, file, segment, interval, pending, written: 0, changed: false })
     }
 
     fn add(&mut self, header: &BatchHeader, batch: &[u8], cleaned: Cleaned) -> io::Result<()> {
@@ -462,7 +463,7 @@ impl Draft {
         if self.pending.is_empty() {
             return Ok(());
         }
-        disk::write_all_at(&self.file, &[&self.pending], self.written)?;
+        self.disk.write_all_at(&self.file, &[&self.pending], self.written)?;
         self.written += self.pending.len() as u64;
         self.pending.clear();
         Ok(())
@@ -470,7 +471,7 @@ impl Draft {
 
     fn finish(&mut self) -> io::Result<()> {
         self.write()?;
-        disk::sync_data(&self.file)
+        self.disk.sync_data(&self.file)
     }
 }
 

@@ -44,7 +44,7 @@ fn open_at(folder: PathBuf) -> House {
     let flusher = Flusher::start(Arc::clone(&rocks), Arc::default()).unwrap();
     let durability = Durability::Fsync;
     let (handle, traffic) = (flusher.handle(), Arc::default());
-    let partitions = Partitions::new(folder.clone(), rocks, handle, durability, traffic);
+    let partitions = Partitions::new(Disk::Os, folder.clone(), rocks, handle, durability, traffic);
     let mut config = TopicConfig::resolve(&BrokerDefaults::default(), &BTreeMap::new());
     config.segment_bytes = 4096;
     config.index_interval_bytes = 200;
@@ -239,7 +239,7 @@ fn a_reader_keeps_the_file_it_has_open() {
     let reader::Read::Slice(slice) = read else { panic!("there are records") };
     let bytes = |slice: &reader::Slice| {
         let mut bytes = vec![0; slice.length as usize];
-        assert_eq!(disk::read_at(&slice.file, &mut bytes, slice.position).unwrap(), bytes.len());
+        assert_eq!(Disk::Os.read_at(&slice.file, &mut bytes, slice.position).unwrap(), bytes.len());
         bytes
     };
     let before = bytes(&slice);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 
-use super::disk;
+use super::disk::Disk;
 use super::layout;
 use crate::kernel::types::{NodeId, Uuid};
 
@@ -92,7 +92,7 @@ impl DataDir {
                     cluster_id: cluster_id.map_or_else(|| fresh_ids[0].to_string(), str::to_owned),
                     directory_id: fresh_ids[1],
                 };
-                disk::replace_file(&path, identity.text(node_id).as_bytes()).map_err(io)?;
+                Disk::Os.replace_file(&path, identity.text(node_id).as_bytes()).map_err(io)?;
                 identity
             }
         };

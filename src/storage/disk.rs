@@ -1,7 +1,9 @@
-//! Every call to the operating system's files goes through here: whole writes, exact reads, syncs
-//! and folders. It knows nothing of logs.
+//! The disk: every call to the operating system's files goes through here, that of RocksDB and the
+//! lock of the data directory excepted. Whole writes, exact reads, syncs and folders; it knows
+//! nothing of logs.
 
-use std::fs::{self, File, OpenOptions};
+pub use std::fs::File;
+use std::fs::{self, OpenOptions};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -14,60 +16,208 @@ const PIECES_MAX: usize = 1024;
 /// Distance of the bytes that are waited for while a range comes in from the device.
 const READ_AHEAD_STEP_BYTES: usize = 64 * 1024;
 
-/// Opens a segment for reading and writing, creating it if needed.
-pub fn open_segment(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+/// A name in a folder.
+#[derive(Debug)]
+pub struct Entry {
+    /// The last part of its path.
+    pub name: String,
+    /// Its path.
+    pub path: PathBuf,
 }
 
-/// Opens a segment for reading.
-pub fn open_readonly(path: &Path) -> io::Result<File> {
-    File::open(path)
+/// What storage reaches its files through. Cheap to clone.
+#[derive(Clone, Debug)]
+pub enum Disk {
+    /// The operating system.
+    Os,
 }
 
-/// Writes all pieces at `position`, whatever the number of system calls it takes.
-pub fn write_all_at(file: &File, pieces: &[&[u8]], position: u64) -> io::Result<()> {
-    let mut position = position;
-    let mut first = 0;
-    let mut skip = 0;
-    let mut slices = Vec::with_capacity(pieces.len().min(PIECES_MAX));
-    while first < pieces.len() {
-        slices.clear();
-        slices.push(IoSlice::new(&pieces[first][skip..]));
-        slices.extend(pieces[first + 1..].iter().take(PIECES_MAX - 1).map(|p| IoSlice::new(p)));
-        let mut written = match rustix::io::pwritev(file, &slices, position) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => written,
-            Err(rustix::io::Errno::INTR) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        position += written as u64;
-        while first < pieces.len() && written >= pieces[first].len() - skip {
-            written -= pieces[first].len() - skip;
-            first += 1;
-            skip = 0;
-        }
-        skip += written;
+impl Disk {
+    /// Opens a segment for reading and writing, creating it if needed.
+    pub fn open_segment(&self, path: &Path) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
     }
-    Ok(())
-}
 
-/// Reads up to `buffer.len()` bytes at `position`; fewer only at the end of the file.
-pub fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-    let mut read = 0;
-    while read < buffer.len() {
-        match file.read_at(&mut buffer[read..], position + read as u64) {
-            Ok(0) => break,
-            Ok(more) => read += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+    /// Creates an empty file, in the place of one that is there.
+    pub fn create_file(&self, path: &Path) -> io::Result<File> {
+        File::create(path)
+    }
+
+    /// Opens a segment for reading.
+    pub fn open_readonly(&self, path: &Path) -> io::Result<File> {
+        File::open(path)
+    }
+
+    /// Writes all pieces at `position`, whatever the number of system calls it takes.
+    pub fn write_all_at(&self, file: &File, pieces: &[&[u8]], position: u64) -> io::Result<()> {
+        let mut position = position;
+        let mut first = 0;
+        let mut skip = 0;
+        let mut slices = Vec::with_capacity(pieces.len().min(PIECES_MAX));
+        while first < pieces.len() {
+            slices.clear();
+            slices.push(IoSlice::new(&pieces[first][skip..]));
+            slices.extend(pieces[first + 1..].iter().take(PIECES_MAX - 1).map(|p| IoSlice::new(p)));
+            let mut written = match rustix::io::pwritev(file, &slices, position) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => written,
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            position += written as u64;
+            while first < pieces.len() && written >= pieces[first].len() - skip {
+                written -= pieces[first].len() - skip;
+                first += 1;
+                skip = 0;
+            }
+            skip += written;
+        }
+        Ok(())
+    }
+
+    /// Reads up to `buffer.len()` bytes at `position`; fewer only at the end of the file.
+    pub fn read_at(&self, file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        let mut read = 0;
+        while read < buffer.len() {
+            match file.read_at(&mut buffer[read..], position + read as u64) {
+                Ok(0) => break,
+                Ok(more) => read += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(read)
+    }
+
+    /// Everything that is in a file.
+    pub fn read_file(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    /// Bytes of a file.
+    pub fn file_size(&self, file: &File) -> io::Result<u64> {
+        Ok(file.metadata()?.len())
+    }
+
+    /// Cuts a file, or fills it up with zeros.
+    pub fn set_size(&self, file: &File, size: u64) -> io::Result<()> {
+        file.set_len(size)
+    }
+
+    /// Makes the contents of a file durable.
+    pub fn sync_data(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    /// Makes the contents of a file and all that is known of it durable.
+    pub fn sync_all(&self, file: &File) -> io::Result<()> {
+        file.sync_all()
+    }
+
+    /// Gives a file or folder another name in the same folder. A file of that name goes.
+    pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    /// Removes a file.
+    pub fn remove_file(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    /// Removes a folder with all that is in it.
+    pub fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir_all(path)
+    }
+
+    /// What is in a folder, in order of name; nothing if there is no such folder.
+    pub fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
+        };
+        let entry = |found: io::Result<fs::DirEntry>| {
+            let path = found?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Ok(Entry { name, path })
+        };
+        let mut entries = entries.map(entry).collect::<io::Result<Vec<_>>>()?;
+        entries.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        Ok(entries)
+    }
+
+    /// Makes created, renamed and removed names in a folder durable.
+    pub fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        File::open(folder)?.sync_all()
+    }
+
+    /// Creates a folder with all its parents. Answers the folders that got a new name in them,
+    /// which a crash may lose before they are synced.
+    pub fn create_folder(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut changed = Vec::new();
+        if !folder.is_dir() {
+            let missing = folder.ancestors().take_while(|folder| !folder.is_dir());
+            changed.extend(missing.filter_map(Path::parent).map(Path::to_owned));
+            fs::create_dir_all(folder)?;
+        }
+        Ok(changed)
+    }
+
+    /// Size of the volume that holds a folder, and how much of it this process may still use, in
+    /// bytes.
+    pub fn volume(&self, folder: &Path) -> io::Result<(u64, u64)> {
+        let volume = rustix::fs::statvfs(folder)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(volume.f_frsize);
+        Ok((bytes(volume.f_blocks), bytes(volume.f_bavail)))
+    }
+
+    /// Writes a small file so that a crash leaves either the old or the new contents.
+    pub fn replace_file(&self, path: &Path, contents: &[u8]) -> io::Result<()> {
+        let draft = path.with_extension("tmp");
+        let file = self.create_file(&draft)?;
+        self.write_all_at(&file, &[contents], 0)?;
+        self.sync_all(&file)?;
+        self.rename(&draft, path)?;
+        match path.parent() {
+            Some(folder) => self.sync_folder(folder),
+            None => Ok(()),
         }
     }
-    Ok(read)
-}
 
-/// Makes the contents of a file durable.
-pub fn sync_data(file: &File) -> io::Result<()> {
-    file.sync_data()
+    /// Reads what is in the page cache at `position`, up to `buffer.len()` bytes; `WouldBlock` if
+    /// the device would have to be asked for the first byte.
+    pub fn read_resident(
+        &self,
+        file: &File,
+        buffer: &mut [u8],
+        position: u64,
+    ) -> io::Result<usize> {
+        let mut buffers = [io::IoSliceMut::new(buffer)];
+        let flags = rustix::io::ReadWriteFlags::NOWAIT;
+        match rustix::io::preadv2(file, &mut buffers, position, flags) {
+            // The file system cannot say.
+            Err(rustix::io::Errno::OPNOTSUPP) => self.read_at(file, buffers[0].as_mut(), position),
+            other => other.map_err(io::Error::from),
+        }
+    }
+
+    /// Whether a byte of a file can be read without waiting for the device.
+    pub fn is_resident(&self, file: &File, position: u64) -> bool {
+        let read = self.read_resident(file, &mut [0u8; 1], position);
+        !read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Brings a range into the page cache. Waits for the device: never on a network thread.
+    pub fn make_resident(&self, file: &File, position: u64, length: u64) -> io::Result<()> {
+        // The advice starts the whole read; one byte in each step waits for it without copying all.
+        let _ =
+            rustix::fs::fadvise(file, position, std::num::NonZero::new(length), Advice::WillNeed);
+        let last = position + length - 1;
+        for at in (position..last).step_by(READ_AHEAD_STEP_BYTES).chain([last]) {
+            self.read_at(file, &mut [0u8; 1], at)?;
+        }
+        Ok(())
+    }
 }
 
 /// Asks the operating system to begin writing back a range, so that little is left for a sync.
@@ -93,72 +243,6 @@ pub fn lower_priority() {
     }
 }
 
-/// Makes created, renamed and removed names in a folder durable.
-pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Creates a folder with all its parents. Answers the folders that got a new name in them, which
-/// a crash may lose before they are synced.
-pub fn create_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut changed = Vec::new();
-    if !folder.is_dir() {
-        let missing = folder.ancestors().take_while(|folder| !folder.is_dir());
-        changed.extend(missing.filter_map(Path::parent).map(Path::to_owned));
-        fs::create_dir_all(folder)?;
-    }
-    Ok(changed)
-}
-
-/// Size of the volume that holds a folder, and how much of it this process may still use, in bytes.
-pub fn volume(folder: &Path) -> io::Result<(u64, u64)> {
-    let volume = rustix::fs::statvfs(folder)?;
-    let bytes = |blocks: u64| blocks.saturating_mul(volume.f_frsize);
-    Ok((bytes(volume.f_blocks), bytes(volume.f_bavail)))
-}
-
-/// Writes a small file so that a crash leaves either the old or the new contents.
-pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let draft = path.with_extension("tmp");
-    let file = File::create(&draft)?;
-    write_all_at(&file, &[contents], 0)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    match path.parent() {
-        Some(folder) => sync_folder(folder),
-        None => Ok(()),
-    }
-}
-
-/// Reads what is in the page cache at `position`, up to `buffer.len()` bytes; `WouldBlock` if the
-/// device would have to be asked for the first byte.
-pub fn read_resident(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-    let mut buffers = [io::IoSliceMut::new(buffer)];
-    let flags = rustix::io::ReadWriteFlags::NOWAIT;
-    match rustix::io::preadv2(file, &mut buffers, position, flags) {
-        // The file system cannot say.
-        Err(rustix::io::Errno::OPNOTSUPP) => read_at(file, buffers[0].as_mut(), position),
-        other => other.map_err(io::Error::from),
-    }
-}
-
-/// Whether a byte of a file can be read without waiting for the device.
-pub fn is_resident(file: &File, position: u64) -> bool {
-    let read = read_resident(file, &mut [0u8; 1], position);
-    !read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-}
-
-/// Brings a range into the page cache. Waits for the device: never on a network thread.
-pub fn make_resident(file: &File, position: u64, length: u64) -> io::Result<()> {
-    // The advice starts the whole read; one byte in each step waits for it without copying all.
-    let _ = rustix::fs::fadvise(file, position, std::num::NonZero::new(length), Advice::WillNeed);
-    let last = position + length - 1;
-    for at in (position..last).step_by(READ_AHEAD_STEP_BYTES).chain([last]) {
-        read_at(file, &mut [0u8; 1], at)?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,12 +252,12 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("felice-disk-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let path = folder.join("pieces");
-        let file = open_segment(&path).unwrap();
+        let file = Disk::Os.open_segment(&path).unwrap();
         let owned: Vec<Vec<u8>> = (0..3000u32).map(|n| n.to_be_bytes().to_vec()).collect();
         let pieces: Vec<&[u8]> = owned.iter().map(Vec::as_slice).collect();
-        write_all_at(&file, &pieces, 5).unwrap();
+        Disk::Os.write_all_at(&file, &pieces, 5).unwrap();
         let mut read = vec![0; 12100];
-        let length = read_at(&file, &mut read, 5).unwrap();
+        let length = Disk::Os.read_at(&file, &mut read, 5).unwrap();
         assert_eq!(&read[..length], owned.concat());
         fs::remove_dir_all(&folder).unwrap();
     }

@@ -3,14 +3,13 @@
 //! its work too, because only it knows what is on disk.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::checkpoint;
-use super::disk;
+use super::disk::{self, Disk, File};
 use super::partition::Partition;
 use super::rocks::Rocks;
 use crate::kernel::types::Offset;
@@ -169,7 +168,7 @@ pub fn sync_partition(partition: &Arc<Partition>, rocks: &Rocks) {
         }
     };
     debug_assert_eq!(covered.files.len(), covered.segments.len());
-    if let Err(error) = sync_files(&covered, partition.flush_times()) {
+    if let Err(error) = sync_files(&covered, &partition.disk, partition.flush_times()) {
         if partition.is_deleted() {
             // The folder went with its topic.
             return;
@@ -183,14 +182,14 @@ pub fn sync_partition(partition: &Arc<Partition>, rocks: &Rocks) {
     }
 }
 
-fn sync_files(covered: &Covered, times: &Histogram) -> std::io::Result<()> {
+fn sync_files(covered: &Covered, disk: &Disk, times: &Histogram) -> std::io::Result<()> {
     for file in &covered.files {
         let begun = Instant::now();
-        disk::sync_data(file)?;
+        disk.sync_data(file)?;
         times.observe(begun.elapsed(), 1);
     }
     for folder in &covered.folders {
-        disk::sync_folder(folder)?;
+        disk.sync_folder(folder)?;
     }
     Ok(())
 }

@@ -2,10 +2,9 @@
 //! segment itself. The active segment's index lives with the log.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::disk;
+use super::disk::{Disk, File};
 use super::partition::Partition;
 use super::rocks::Rocks;
 use super::schema;
@@ -70,7 +69,7 @@ impl Indexes {
         };
         let index = match stored.and_then(|bytes| SparseIndex::decode(&bytes).ok()) {
             Some(index) if is_current => index,
-            _ => rebuild(file, place.segment, place.size, interval_bytes)?,
+            _ => rebuild(&partition.disk, file, place.segment, place.size, interval_bytes)?,
         };
         let index = Arc::new(index);
         self.keep((partition.id, place.segment, place.generation), &index);
@@ -97,6 +96,7 @@ impl Indexes {
 
 /// Walks the batch headers of a segment and makes its index anew.
 fn rebuild(
+    disk: &Disk,
     file: &File,
     base_offset: Offset,
     size: u64,
@@ -105,7 +105,7 @@ fn rebuild(
     let mut segment = Segment::empty(base_offset);
     let mut head = [0u8; HEADER_SIZE];
     while segment.size < size {
-        if disk::read_at(file, &mut head, segment.size)? < HEADER_SIZE {
+        if disk.read_at(file, &mut head, segment.size)? < HEADER_SIZE {
             break;
         }
         let Ok(header) = BatchHeader::parse(&head) else { break };

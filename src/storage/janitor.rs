@@ -1,11 +1,11 @@
 //! Housekeeping of logs: retention, producers that went silent, checkpoints of logs that grew.
 //! Runs on a blocking thread now and then; it decides nothing that the kernel does not.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::checkpoint;
+use super::disk::Disk;
 use super::flusher::sync_partition;
 use super::layout;
 use super::partition::Partition;
@@ -72,7 +72,7 @@ fn retain_partition(
     for base_offset in removed {
         let path = layout::segment_file(&partition.folder, base_offset);
         let renamed = path.with_extension(format!("log{}", layout::DELETED));
-        match fs::rename(&path, &renamed) {
+        match partition.disk.rename(&path, &renamed) {
             Ok(()) => condemned.push(Condemned { path: renamed, due }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             // No reader looks for it any more; the space stays taken.
@@ -84,10 +84,14 @@ fn retain_partition(
 }
 
 /// Removes the files whose time has come, and keeps the others for later.
-pub fn remove_condemned(condemned: Vec<Condemned>, now: TimestampMs) -> Vec<Condemned> {
+pub fn remove_condemned(
+    disk: &Disk,
+    condemned: Vec<Condemned>,
+    now: TimestampMs,
+) -> Vec<Condemned> {
     let (due, later): (Vec<_>, Vec<_>) = condemned.into_iter().partition(|file| file.due <= now);
     for file in due {
-        if let Err(error) = fs::remove_file(&file.path) {
+        if let Err(error) = disk.remove_file(&file.path) {
             tracing::warn!(file = %file.path.display(), %error,
                 "an old segment cannot be removed; the next start removes it");
         }
@@ -121,22 +125,16 @@ pub fn checkpoint_grown(partitions: &Partitions) {
 /// Removes the folders of deleted topics that an earlier run left behind, and names folders that
 /// belong to no topic.
 pub fn sweep_topics(
+    disk: &Disk,
     data: &std::path::Path,
     is_known: impl Fn(&str) -> bool,
 ) -> std::io::Result<()> {
     let topics = data.join(layout::TOPICS);
-    let entries = match fs::read_dir(&topics) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(layout::DELETED) {
-            fs::remove_dir_all(entry.path())?;
-        } else if !is_known(&name) {
-            tracing::warn!(folder = %entry.path().display(),
+    for entry in disk.list(&topics)? {
+        if entry.name.ends_with(layout::DELETED) {
+            disk.remove_folder(&entry.path)?;
+        } else if !is_known(&entry.name) {
+            tracing::warn!(folder = %entry.path.display(),
                 "the folder belongs to no topic of this broker; it is left as it is");
         }
     }

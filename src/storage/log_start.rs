@@ -5,12 +5,11 @@
 //! The file `log-start-offset` holds the offset, sealed. It is replaced as a whole, so a crash
 //! leaves the old start or the new one.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::disk;
+use super::disk::Disk;
 use super::error::{DeletionError, StorageError};
 use super::layout;
 use super::partition::Partition;
@@ -40,7 +39,7 @@ impl Partition {
         if offset <= self.log_start_offset() {
             return Ok(self.log_start_offset());
         }
-        write(&self.folder, offset)?;
+        write(&self.disk, &self.folder, offset)?;
         let start = {
             let mut state = self.state();
             state.log.raise_start(offset);
@@ -53,9 +52,9 @@ impl Partition {
 
 /// The start kept in a partition's folder, if there is one. A damaged file is told and counts for
 /// nothing: deleted records that are still there come back.
-pub fn read(folder: &Path) -> io::Result<Option<Offset>> {
+pub fn read(disk: &Disk, folder: &Path) -> io::Result<Option<Offset>> {
     let path = folder.join(layout::LOG_START_OFFSET);
-    let bytes = match fs::read(&path) {
+    let bytes = match disk.read_file(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
@@ -68,8 +67,8 @@ pub fn read(folder: &Path) -> io::Result<Option<Offset>> {
     Ok(start)
 }
 
-fn write(folder: &Path, start: Offset) -> io::Result<()> {
-    disk::replace_file(&folder.join(layout::LOG_START_OFFSET), &encode(start))
+fn write(disk: &Disk, folder: &Path, start: Offset) -> io::Result<()> {
+    disk.replace_file(&folder.join(layout::LOG_START_OFFSET), &encode(start))
 }
 
 #[cfg(test)]

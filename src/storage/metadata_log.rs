@@ -2,14 +2,13 @@
 //! are appended and synced here; what they mean is the kernel's matter. The image is always the
 //! newest snapshot plus the records behind it, so RocksDB holds no copy.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::append::Prepared;
-use super::disk;
+use super::disk::{Disk, Entry};
 use super::error::{AppendError, ReadError, StorageError};
 use super::index::Indexes;
 use super::layout;
@@ -63,7 +62,7 @@ impl MetadataLog {
         partition: Arc<Partition>,
         indexes: &Indexes,
     ) -> Result<(MetadataLog, Image), Error> {
-        let mut image = newest_snapshot(&partition.folder)?;
+        let mut image = newest_snapshot(&partition.disk, &partition.folder)?;
         let damaged = |reason: String| Error::Damaged(partition.folder.clone(), reason);
         let start = partition.log_start_offset();
         if start > image.revision + 1 {
@@ -139,9 +138,10 @@ impl MetadataLog {
     /// Writes a snapshot of `image` and drops the log and the snapshots before it. Waits for the
     /// device. Nothing may be committed meanwhile.
     pub fn snapshot(&self, image: &Image, rocks: &Rocks, now: TimestampMs) -> io::Result<()> {
+        let disk = &self.partition.disk;
         let end = image.revision + 1;
         let path = self.partition.folder.join(format!("{end:020}-{LEADER_EPOCH:010}.checkpoint"));
-        disk::replace_file(&path, &snapshot_bytes(image, now))?;
+        disk.replace_file(&path, &snapshot_bytes(image, now))?;
         let removed = {
             let mut state = self.partition.state();
             if state.log.end_offset() != end || state.log.active().size == 0 {
@@ -160,11 +160,11 @@ impl MetadataLog {
         // The checkpoint must not name removed files; one that does is ignored at start.
         super::flusher::sync_partition(&self.partition, rocks);
         for base in removed {
-            fs::remove_file(layout::segment_file(&self.partition.folder, base))?;
+            disk.remove_file(&layout::segment_file(&self.partition.folder, base))?;
         }
-        for (offset, older) in snapshots(&self.partition.folder)? {
+        for (offset, older) in snapshots(disk, &self.partition.folder)? {
             if offset < end {
-                fs::remove_file(older)?;
+                disk.remove_file(&older)?;
             }
         }
         self.bytes_since_snapshot.store(0, Ordering::Relaxed);
@@ -212,16 +212,9 @@ fn fold(
 }
 
 /// Snapshot files with the offset behind their last record.
-fn snapshots(folder: &Path) -> io::Result<Vec<(Offset, PathBuf)>> {
+fn snapshots(disk: &Disk, folder: &Path) -> io::Result<Vec<(Offset, PathBuf)>> {
     let mut found = Vec::new();
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for Entry { name, path } in disk.list(folder)? {
         let offset = name.strip_suffix(".checkpoint").and_then(|name| name.split_once('-'));
         if let Some(Ok(offset)) = offset.map(|(offset, _)| offset.parse()) {
             found.push((offset, path));
@@ -231,12 +224,12 @@ fn snapshots(folder: &Path) -> io::Result<Vec<(Offset, PathBuf)>> {
     Ok(found)
 }
 
-fn newest_snapshot(folder: &Path) -> Result<Image, Error> {
-    let Some((end, path)) = snapshots(folder)?.pop() else {
+fn newest_snapshot(disk: &Disk, folder: &Path) -> Result<Image, Error> {
+    let Some((end, path)) = snapshots(disk, folder)?.pop() else {
         return Ok(Image::default());
     };
     let damaged = |reason: String| Error::Damaged(path.clone(), reason);
-    let bytes = fs::read(&path)?;
+    let bytes = disk.read_file(&path)?;
     let mut image = Image::default();
     let mut whole = 0;
     let mut footer = false;

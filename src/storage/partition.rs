@@ -3,7 +3,6 @@
 //! count, so that a long poll wakes once, when it has what it asked for.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
@@ -11,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use tokio::sync::{Notify, oneshot};
 
 use super::append::{AppendResult, Appended, Prepared};
-use super::disk;
+use super::disk::{Disk, File};
 use super::error::{AppendError, StorageError};
 use super::flusher::FlusherHandle;
 use super::layout;
@@ -49,6 +48,8 @@ pub struct Partition {
     pub topic: Arc<str>,
     /// Folder of the segment files; created with the first append.
     pub folder: PathBuf,
+    /// What its files are reached through.
+    pub disk: Disk,
     traffic: Traffic,
     traffic_of_all: Arc<Traffic>,
     durability: Durability,
@@ -145,6 +146,8 @@ pub struct Parts {
     pub flusher: FlusherHandle,
     /// Where what passes through all partitions is counted.
     pub traffic: Arc<Traffic>,
+    /// What its files are reached through.
+    pub disk: Disk,
 }
 
 impl Partition {
@@ -156,6 +159,7 @@ impl Partition {
             id: parts.id,
             topic: parts.topic,
             folder: parts.folder,
+            disk: parts.disk,
             traffic: Traffic::default(),
             traffic_of_all: parts.traffic,
             durability: parts.durability,
@@ -383,7 +387,7 @@ impl Partition {
                 pieces.push(&batches[*at].body);
             }
         }
-        disk::write_all_at(&file, &pieces, pending.position)?;
+        self.disk.write_all_at(&file, &pieces, pending.position)?;
         let base_offset = state.log.active().base_offset;
         if state.unsynced.last() != Some(&base_offset) {
             state.unsynced.push(base_offset);
@@ -411,11 +415,11 @@ impl Partition {
             return Ok(Arc::clone(file));
         }
         if state.files.is_empty() {
-            state.folders_unsynced.extend(disk::create_folder(&self.folder)?);
+            state.folders_unsynced.extend(self.disk.create_folder(&self.folder)?);
         }
         let path = layout::segment_file(&self.folder, base_offset);
         state.folders_unsynced.push(self.folder.clone());
-        let file = Arc::new(disk::open_segment(&path)?);
+        let file = Arc::new(self.disk.open_segment(&path)?);
         state.files.insert(base_offset, Arc::clone(&file));
         Ok(file)
     }
@@ -427,7 +431,7 @@ impl Partition {
         state.checkpoint_due = true;
         state.checkpointed_size = 0;
         self.active_file(state)?;
-        disk::sync_folder(&self.folder)
+        self.disk.sync_folder(&self.folder)
     }
 
     /// Looks a place up and opens the segment it lies in, as it is at this moment.
@@ -456,7 +460,8 @@ impl Partition {
         if let Some(file) = state.readers.get(&base_offset).and_then(Weak::upgrade) {
             return Ok(file);
         }
-        let file = Arc::new(disk::open_readonly(&layout::segment_file(&self.folder, base_offset))?);
+        let path = layout::segment_file(&self.folder, base_offset);
+        let file = Arc::new(self.disk.open_readonly(&path)?);
         state.readers.retain(|_, reader| reader.strong_count() > 0);
         state.readers.insert(base_offset, Arc::downgrade(&file));
         Ok(file)

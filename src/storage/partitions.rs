@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::checkpoint;
-use super::disk;
+use super::disk::Disk;
 use super::flusher::FlusherHandle;
 use super::index::Indexes;
 use super::layout;
@@ -24,6 +24,7 @@ use crate::metrics::traffic::Traffic;
 
 /// What all partitions share.
 pub struct Partitions {
+    disk: Disk,
     data: PathBuf,
     rocks: Arc<Rocks>,
     flusher: FlusherHandle,
@@ -67,6 +68,7 @@ pub struct Opened {
 impl Partitions {
     /// No partitions yet, and no producer expires before somebody says when.
     pub fn new(
+        disk: Disk,
         data: PathBuf,
         rocks: Arc<Rocks>,
         flusher: FlusherHandle,
@@ -74,6 +76,7 @@ impl Partitions {
         traffic: Arc<Traffic>,
     ) -> Partitions {
         Partitions {
+            disk,
             data,
             indexes: Indexes::new(Arc::clone(&rocks)),
             rocks,
@@ -100,6 +103,11 @@ impl Partitions {
         &self.indexes
     }
 
+    /// What the files are reached through.
+    pub fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
     /// Absolute path of the folder that holds everything.
     pub fn data_folder(&self) -> &Path {
         &self.data
@@ -107,7 +115,7 @@ impl Partitions {
 
     /// Size of the volume that holds everything, and how much of it may still be used, in bytes.
     pub fn volume(&self) -> io::Result<(u64, u64)> {
-        disk::volume(&self.data)
+        self.disk.volume(&self.data)
     }
 
     /// `producer.id.expiration.ms`.
@@ -161,7 +169,7 @@ impl Partitions {
         now: TimestampMs,
     ) -> io::Result<(Arc<Partition>, Opened)> {
         let limits = self.limits(id, &config);
-        let recovered = recover(&folder, id, limits, &self.rocks, now)?;
+        let recovered = recover(&self.disk, &folder, id, limits, &self.rocks, now)?;
         let opened =
             Opened { scanned_bytes: recovered.scanned_bytes, cut_bytes: recovered.cut_bytes };
         let partition = Partition::new(Parts {
@@ -180,6 +188,7 @@ impl Partitions {
                 metadata_log::TOPIC_ID => Arc::default(),
                 _ => Arc::clone(&self.traffic),
             },
+            disk: self.disk.clone(),
         });
         if opened.scanned_bytes > 0 {
             // Make it durable and spare the next start the reading.
@@ -210,6 +219,7 @@ impl Partitions {
             durability: self.durability,
             flusher: self.flusher.clone(),
             traffic: Arc::clone(&self.traffic),
+            disk: self.disk.clone(),
         }));
     }
 
@@ -233,7 +243,7 @@ impl Partitions {
         removed.iter().for_each(|partition| checkpoint::forget(partition, &self.rocks));
         let folder = layout::topic_folder(&self.data, topic_id);
         let condemned = folder.with_extension(&layout::DELETED[1..]);
-        match std::fs::rename(&folder, &condemned) {
+        match self.disk.rename(&folder, &condemned) {
             Ok(()) => Some(condemned),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
@@ -247,7 +257,7 @@ impl Partitions {
     /// Removes the partitions of a deleted topic and their files. Waits for the device.
     pub fn discard_topic(&self, topic_id: Uuid) {
         if let Some(folder) = self.remove_topic(topic_id)
-            && let Err(error) = std::fs::remove_dir_all(&folder)
+            && let Err(error) = self.disk.remove_folder(&folder)
         {
             tracing::warn!(folder = %folder.display(), %error,
                 "the folder of a deleted topic cannot be removed; the next start removes it");

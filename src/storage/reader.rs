@@ -2,11 +2,10 @@
 //! batch headers are walked to the exact batch. Nothing here copies records; a read answers with a
 //! range of a file. A read that would wait for the device says so instead, unless told to wait.
 
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-use super::disk;
+use super::disk::{Disk, File};
 use super::error::ReadError;
 use super::index::Indexes;
 use super::partition::Partition;
@@ -76,7 +75,7 @@ pub fn read(
     let Some(from) = start(partition, indexes, &place, &file, patience, by_offset)? else {
         return Ok(Read::Cold);
     };
-    let mut window = Window::new(&file, place.size, patience);
+    let mut window = Window::new(&partition.disk, &file, place.size, patience);
     let found = match window.find(from, |header| header.last_offset() >= offset) {
         Ok(found) => found,
         Err(ReadFailure::Cold) => return Ok(Read::Cold),
@@ -92,8 +91,8 @@ pub fn read(
         return Ok(Read::Empty);
     }
     if patience == Patience::Wait {
-        disk::make_resident(&file, position, length)?;
-    } else if !disk::is_resident(&file, position + length - 1) {
+        partition.disk.make_resident(&file, position, length)?;
+    } else if !partition.disk.is_resident(&file, position + length - 1) {
         // The first byte was read just now; what lies between came or went with the ends.
         return Ok(Read::Cold);
     }
@@ -142,7 +141,7 @@ pub fn find_time(
             continue;
         };
         let (file, position, header) = found;
-        let bytes = read_batch(&file, position, &header)?;
+        let bytes = read_batch(&partition.disk, &file, position, &header)?;
         let record = records::find_timestamp(&bytes, timestamp, log_start, decompressed_max)
             .map_err(|_| ReadError::Corrupt)?;
         if record.is_some() {
@@ -181,7 +180,7 @@ fn max_time_behind(
     let located = partition.locate(|log| log.place_of_offset(log_start))?;
     let Some((place, file)) = located else { return Ok(None) };
     let mut largest = partition.state().log.max_timestamp(place.end_offset);
-    let mut window = Window::new(&file, place.size, Patience::Wait);
+    let mut window = Window::new(&partition.disk, &file, place.size, Patience::Wait);
     let by_offset =
         |index: &SparseIndex| index.position_for_offset(offset_delta(place.segment, log_start));
     let mut from = start(partition, indexes, &place, &file, Patience::Wait, by_offset)?;
@@ -189,7 +188,7 @@ fn max_time_behind(
         let found = window.find(position, |header| header.last_offset() >= log_start);
         let Some((position, header)) = found? else { break };
         let newest = if header.base_offset < log_start {
-            let bytes = read_batch(&file, position, &header)?;
+            let bytes = read_batch(&partition.disk, &file, position, &header)?;
             let found = records::find_max_timestamp(&bytes, log_start, decompressed_max);
             found.map_err(|_| ReadError::Corrupt)?.map(|(_, timestamp)| timestamp)
         } else {
@@ -213,16 +212,21 @@ fn batch_at_time(
 ) -> Result<Option<FoundBatch>, ReadError> {
     let by_time = |index: &SparseIndex| index.position_for_time(timestamp);
     let position = start(partition, indexes, &place, &file, Patience::Wait, by_time)?.unwrap_or(0);
-    let mut window = Window::new(&file, place.size, Patience::Wait);
+    let mut window = Window::new(&partition.disk, &file, place.size, Patience::Wait);
     let wanted =
         |header: &BatchHeader| header.max_timestamp >= timestamp && header.last_offset() >= from;
     let found = window.find(position, wanted)?;
     Ok(found.map(|(position, header)| (file, position, header)))
 }
 
-fn read_batch(file: &File, position: u64, header: &BatchHeader) -> Result<Vec<u8>, ReadError> {
+fn read_batch(
+    disk: &Disk,
+    file: &File,
+    position: u64,
+    header: &BatchHeader,
+) -> Result<Vec<u8>, ReadError> {
     let mut bytes = vec![0u8; header.total_size()];
-    let read = disk::read_at(file, &mut bytes, position)?;
+    let read = disk.read_at(file, &mut bytes, position)?;
     if read < bytes.len() || batch::check_crc(header, &bytes).is_err() {
         return Err(ReadError::Corrupt);
     }
@@ -243,7 +247,7 @@ pub fn replay(
         let read = read(partition, indexes, next, STEP_BYTES, true, Patience::Wait)?;
         let Read::Slice(slice) = read else { return Ok(()) };
         let mut bytes = vec![0u8; slice.length as usize];
-        let filled = disk::read_at(&slice.file, &mut bytes, slice.position)?;
+        let filled = partition.disk.read_at(&slice.file, &mut bytes, slice.position)?;
         let before = next;
         for item in batch::batches(&bytes[..filled]) {
             let (header, batch) = item.map_err(|_| ReadError::Corrupt)?;
@@ -276,6 +280,7 @@ impl From<ReadFailure> for ReadError {
 
 /// A moving window over a segment file while its headers are walked.
 struct Window<'a> {
+    disk: &'a Disk,
     file: &'a File,
     end: u64,
     patience: Patience,
@@ -285,8 +290,8 @@ struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    fn new(file: &'a File, end: u64, patience: Patience) -> Window<'a> {
-        Window { file, end, patience, bytes: [0; WINDOW_BYTES], from: 0, filled: 0 }
+    fn new(disk: &'a Disk, file: &'a File, end: u64, patience: Patience) -> Window<'a> {
+        Window { disk, file, end, patience, bytes: [0; WINDOW_BYTES], from: 0, filled: 0 }
     }
 
     /// The first batch at or behind `from` that is wanted.
@@ -321,8 +326,8 @@ impl<'a> Window<'a> {
         let length = (self.end - position).min(WINDOW_BYTES as u64) as usize;
         let bytes = &mut self.bytes[..length];
         let read = match self.patience {
-            Patience::Resident => disk::read_resident(self.file, bytes, position),
-            Patience::Wait => disk::read_at(self.file, bytes, position),
+            Patience::Resident => self.disk.read_resident(self.file, bytes, position),
+            Patience::Wait => self.disk.read_at(self.file, bytes, position),
         };
         self.from = position;
         self.filled = match read {

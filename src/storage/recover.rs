@@ -2,12 +2,11 @@
 //! the rest is read, and a torn tail is cut at the last whole batch. Without a checkpoint the whole
 //! log is read, with the same result.
 
-use std::fs::{self, File};
-use std::io::{self, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::disk;
+use super::disk::{Disk, Entry, File};
 use super::layout;
 use super::log_start;
 use super::rocks::Rocks;
@@ -38,13 +37,14 @@ pub struct Recovered {
 
 /// Recovers the log in `folder`, empty if the folder does not exist.
 pub fn recover(
+    disk: &Disk,
     folder: &Path,
     id: TopicIdPartition,
     limits: Limits,
     rocks: &Rocks,
     now: TimestampMs,
 ) -> io::Result<Recovered> {
-    let files = segment_files(folder)?;
+    let files = segment_files(disk, folder)?;
     let (log, scan_from) = match trusted(&files, id, limits, rocks) {
         Some(log) => {
             let from = log.active().base_offset;
@@ -56,12 +56,12 @@ pub fn recover(
         }
     };
     let synced_offset = log.end_offset();
-    let mut scan = Scan { folder, log, unsynced: Vec::new(), scanned: 0, cut: 0, now };
+    let mut scan = Scan { disk, folder, log, unsynced: Vec::new(), scanned: 0, cut: 0, now };
     for (base_offset, size) in files.iter().filter(|(base, _)| *base >= scan_from) {
         if let Some(bad) = scan.segment(*base_offset, *size)? {
             // From the end backwards, and the cut last: whenever this is interrupted, the next
             // start finds the bad batch again and goes on.
-            set_aside_behind(folder, &files, *base_offset)?;
+            set_aside_behind(disk, folder, &files, *base_offset)?;
             scan.cut(*base_offset, *size, bad)?;
             break;
         }
@@ -78,20 +78,14 @@ pub fn recover(
 
 /// Segment files with their sizes, in order of offset. What a compaction or deletion left
 /// unfinished is finished.
-fn segment_files(folder: &Path) -> io::Result<Vec<(Offset, u64)>> {
+fn segment_files(disk: &Disk, folder: &Path) -> io::Result<Vec<(Offset, u64)>> {
     let mut files = Vec::new();
-    if !folder.try_exists()? {
-        return Ok(files);
-    }
-    swap::finish(folder)?;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
+    swap::finish(disk, folder)?;
+    for Entry { name, path } in disk.list(folder)? {
         if name.ends_with(layout::DELETED) {
-            fs::remove_file(entry.path())?;
+            disk.remove_file(&path)?;
         } else if let Some(base_offset) = layout::segment_base(&name) {
-            files.push((base_offset, entry.metadata()?.len()));
+            files.push((base_offset, disk.file_size(&disk.open_readonly(&path)?)?));
         }
     }
     files.sort_unstable();
@@ -134,6 +128,7 @@ fn trusted(
 }
 
 struct Scan<'a> {
+    disk: &'a Disk,
     folder: &'a Path,
     log: Log,
     unsynced: Vec<(Offset, Arc<File>)>,
@@ -147,7 +142,7 @@ impl Scan<'_> {
     fn segment(&mut self, base_offset: Offset, size: u64) -> io::Result<Option<End>> {
         // Only the last one stays open: there may be more segments than descriptors.
         for (_, file) in self.unsynced.drain(..) {
-            disk::sync_data(&file)?;
+            self.disk.sync_data(&file)?;
         }
         if self.log.active().base_offset != base_offset {
             self.begin(base_offset);
@@ -156,7 +151,7 @@ impl Scan<'_> {
             return Ok(None);
         }
         let path = layout::segment_file(self.folder, base_offset);
-        let file = Arc::new(disk::open_segment(&path)?);
+        let file = Arc::new(self.disk.open_segment(&path)?);
         self.unsynced.push((base_offset, Arc::clone(&file)));
         let end = self.read_segment(&file)?;
         Ok((self.log.active().size != size).then_some(end))
@@ -166,32 +161,44 @@ impl Scan<'_> {
     /// it is just the beginning of a batch that was being written.
     fn cut(&mut self, base_offset: Offset, size: u64, bad: End) -> io::Result<()> {
         let path = layout::segment_file(self.folder, base_offset);
-        let file = disk::open_segment(&path)?;
+        let file = self.disk.open_segment(&path)?;
         let good = self.log.active().size;
         if bad == End::Corrupt {
-            let mut tail = File::create(path.with_extension("log.tail.cut"))?;
-            (&file).seek(SeekFrom::Start(good))?;
-            io::copy(&mut &file, &mut tail)?;
-            tail.sync_all()?;
-            disk::sync_folder(self.folder)?;
+            self.keep_tail(&file, good, &path.with_extension("log.tail.cut"))?;
         }
         self.cut += size - good;
         tracing::warn!(file = %path.display(), bytes = size - good, at = good,
             "the segment ends in a torn or corrupt batch, which is cut off");
-        file.set_len(good)?;
-        file.sync_all()
+        self.disk.set_size(&file, good)?;
+        self.disk.sync_all(&file)
+    }
+
+    fn keep_tail(&self, file: &File, from: u64, path: &Path) -> io::Result<()> {
+        let tail = self.disk.create_file(path)?;
+        let mut buffer = vec![0u8; STEP_BYTES];
+        let mut copied = 0;
+        loop {
+            let filled = self.disk.read_at(file, &mut buffer, from + copied)?;
+            if filled == 0 {
+                break;
+            }
+            self.disk.write_all_at(&tail, &[&buffer[..filled]], copied)?;
+            copied += filled as u64;
+        }
+        self.disk.sync_all(&tail)?;
+        self.disk.sync_folder(self.folder)
     }
 
     /// Starts the log where a client had let it start.
     fn raise_start(&mut self) -> io::Result<()> {
-        let Some(start) = log_start::read(self.folder)? else { return Ok(()) };
+        let Some(start) = log_start::read(self.disk, self.folder)? else { return Ok(()) };
         let end = self.log.end_offset();
         self.log.raise_start(start);
         if start > end {
             tracing::warn!(folder = %self.folder.display(), start, end,
                 "the log ends before its start, behind which records are lost");
-            disk::open_segment(&layout::segment_file(self.folder, start))?;
-            disk::sync_folder(self.folder)?;
+            self.disk.open_segment(&layout::segment_file(self.folder, start))?;
+            self.disk.sync_folder(self.folder)?;
         }
         Ok(())
     }
@@ -204,7 +211,7 @@ impl Scan<'_> {
         let mut buffer = vec![0u8; STEP_BYTES];
         loop {
             let position = self.log.active().size;
-            let filled = disk::read_at(file, &mut buffer, position)?;
+            let filled = self.disk.read_at(file, &mut buffer, position)?;
             let walked = walk(&mut self.log, &buffer[..filled], self.now);
             self.scanned += walked.valid as u64;
             match walked.end {
@@ -213,7 +220,7 @@ impl Scan<'_> {
                 End::NeedsMore { .. } if filled < buffer.len() => return Ok(walked.end),
                 End::NeedsMore { needed } if needed > buffer.len() => {
                     // One batch larger than the buffer; its length may be garbage.
-                    let rest = file.metadata()?.len().saturating_sub(self.log.active().size);
+                    let rest = self.disk.file_size(file)?.saturating_sub(self.log.active().size);
                     if needed as u64 > rest {
                         return Ok(walked.end);
                     }
@@ -226,12 +233,17 @@ impl Scan<'_> {
 }
 
 /// What lies behind a cut cannot be trusted to follow it. It is renamed, never removed.
-fn set_aside_behind(folder: &Path, files: &[(Offset, u64)], cut: Offset) -> io::Result<()> {
+fn set_aside_behind(
+    disk: &Disk,
+    folder: &Path,
+    files: &[(Offset, u64)],
+    cut: Offset,
+) -> io::Result<()> {
     for (base_offset, _) in files.iter().rev().filter(|(base, _)| *base > cut) {
         let path = layout::segment_file(folder, *base_offset);
         tracing::error!(file = %path.display(),
             "the segment lies behind a corrupt batch; it is set aside as .cut");
-        fs::rename(&path, path.with_extension("log.cut"))?;
+        disk.rename(&path, &path.with_extension("log.cut"))?;
     }
-    disk::sync_folder(folder)
+    disk.sync_folder(folder)
 }

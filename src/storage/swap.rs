@@ -6,13 +6,12 @@
 //! carried out, by a later start if need be: the old files get the ending of removed ones, the new
 //! one its name.
 
-use std::fs;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::disk;
+use super::disk::{Disk, Entry};
 use super::layout;
 use super::partition::{Partition, State};
 use crate::kernel::batch::{BatchHeader, HEADER_SIZE};
@@ -41,22 +40,22 @@ pub enum Swap {
 /// Puts `new`, whose draft is complete and synced, in the place of the segments `old`, which begin
 /// with it. Readers that have an old file open go on reading it.
 pub fn install(partition: &Arc<Partition>, old: &[Segment], new: Segment) -> io::Result<Swap> {
-    let folder = &partition.folder;
+    let (disk, folder) = (&partition.disk, &partition.folder);
     let base_offset = new.base_offset;
     let draft = draft_file(folder, base_offset);
     let swap = with_ending(folder, base_offset, layout::SWAP);
-    fs::rename(draft, &swap)?;
-    disk::sync_folder(folder)?;
+    disk.rename(&draft, &swap)?;
+    disk.sync_folder(folder)?;
     // No checkpoint is captured before and stored after: it would name the old files.
     let turn = partition.sync_turn();
     let mut state = partition.state();
     let Some(range) = unchanged(&state.log, old).filter(|_| partition.check_online().is_ok())
     else {
         drop(state);
-        fs::remove_file(swap)?;
+        disk.remove_file(&swap)?;
         return Ok(Swap::Overtaken);
     };
-    if let Err(error) = rename_all(folder, old, base_offset) {
+    if let Err(error) = rename_all(disk, folder, old, base_offset) {
         // Which files there are is for the next start to find out.
         drop(state);
         partition.poison(&error);
@@ -70,9 +69,9 @@ pub fn install(partition: &Arc<Partition>, old: &[Segment], new: Segment) -> io:
     state.checkpoint_due = true;
     drop(state);
     drop(turn);
-    disk::sync_folder(folder)?;
+    disk.sync_folder(folder)?;
     for segment in old {
-        fs::remove_file(with_ending(folder, segment.base_offset, layout::DELETED))?;
+        disk.remove_file(&with_ending(folder, segment.base_offset, layout::DELETED))?;
     }
     Ok(Swap::Done)
 }
@@ -96,28 +95,26 @@ fn unchanged(log: &Log, old: &[Segment]) -> Option<Range<usize>> {
     known.iter().map(identity).eq(old.iter().map(identity)).then_some(range)
 }
 
-fn rename_all(folder: &Path, old: &[Segment], base_offset: Offset) -> io::Result<()> {
+fn rename_all(disk: &Disk, folder: &Path, old: &[Segment], base_offset: Offset) -> io::Result<()> {
     for segment in old {
-        condemn(folder, segment.base_offset)?;
+        condemn(disk, folder, segment.base_offset)?;
     }
     let swap = with_ending(folder, base_offset, layout::SWAP);
-    fs::rename(swap, layout::segment_file(folder, base_offset))
+    disk.rename(&swap, &layout::segment_file(folder, base_offset))
 }
 
-fn condemn(folder: &Path, base_offset: Offset) -> io::Result<()> {
+fn condemn(disk: &Disk, folder: &Path, base_offset: Offset) -> io::Result<()> {
     let condemned = with_ending(folder, base_offset, layout::DELETED);
-    fs::rename(layout::segment_file(folder, base_offset), condemned)
+    disk.rename(&layout::segment_file(folder, base_offset), &condemned)
 }
 
 /// Carries out at start what a crash interrupted: drafts go, swaps are completed.
-pub fn finish(folder: &Path) -> io::Result<()> {
+pub fn finish(disk: &Disk, folder: &Path) -> io::Result<()> {
     let mut swaps = Vec::new();
     let mut segments = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
+    for Entry { name, path } in disk.list(folder)? {
         if name.ends_with(layout::CLEANED) {
-            fs::remove_file(entry.path())?;
+            disk.remove_file(&path)?;
         } else if let Some(base_offset) = layout::segment_base(&name) {
             segments.push(base_offset);
         } else if let Some(name) = name.strip_suffix(layout::SWAP) {
@@ -126,27 +123,27 @@ pub fn finish(folder: &Path) -> io::Result<()> {
     }
     for base_offset in swaps {
         let swap = with_ending(folder, base_offset, layout::SWAP);
-        let end_offset = end_offset(&swap, base_offset)?;
+        let end_offset = end_offset(disk, &swap, base_offset)?;
         // An empty one replaces nothing but the file of its own name.
         for replaced in segments
             .iter()
             .filter(|other| **other == base_offset || (base_offset..end_offset).contains(other))
         {
-            condemn(folder, *replaced)?;
+            condemn(disk, folder, *replaced)?;
         }
-        fs::rename(swap, layout::segment_file(folder, base_offset))?;
-        disk::sync_folder(folder)?;
+        disk.rename(&swap, &layout::segment_file(folder, base_offset))?;
+        disk.sync_folder(folder)?;
         tracing::info!(folder = %folder.display(), base_offset, "completed a compaction");
     }
     Ok(())
 }
 
 /// Offset behind the last batch of a segment file, by its heads.
-fn end_offset(path: &Path, base_offset: Offset) -> io::Result<Offset> {
-    let file = disk::open_readonly(path)?;
+fn end_offset(disk: &Disk, path: &Path, base_offset: Offset) -> io::Result<Offset> {
+    let file = disk.open_readonly(path)?;
     let (mut position, mut end_offset) = (0, base_offset);
     let mut head = [0; HEADER_SIZE];
-    while disk::read_at(&file, &mut head, position)? == HEADER_SIZE {
+    while disk.read_at(&file, &mut head, position)? == HEADER_SIZE {
         // Damage is for recovery to find, which reads the segment next.
         let Ok(header) = BatchHeader::parse(&head) else { break };
         end_offset = end_offset.max(header.next_offset());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::append::{Appended, Prepared};
+use super::disk::Disk;
 use super::error::{AppendError, ReadError, StorageError};
 use super::flusher::{Flusher, sync_partition};
 use super::metadata_log::{self, MetadataLog};
@@ -13,7 +14,7 @@ use super::partition::{Durability, Partition};
 use super::partitions::Partitions;
 use super::reader::{self, Patience, Read};
 use super::rocks::Rocks;
-use super::{disk, janitor, layout};
+use super::{janitor, layout};
 use crate::config::dynamic::{BrokerDefaults, TopicConfig};
 use crate::kernel::batch::{BatchBuilder, BatchHeader};
 use crate::kernel::meta::{Image, Record};
@@ -42,6 +43,7 @@ impl Place {
         let rocks = Arc::new(Rocks::open(&self.folder.join(layout::ROCKS)).unwrap());
         let flusher = Flusher::start(Arc::clone(&rocks), Arc::default()).unwrap();
         let partitions = Partitions::new(
+            Disk::Os,
             self.folder.clone(),
             rocks,
             flusher.handle(),
@@ -124,7 +126,7 @@ fn found(open: &Open, partition: &Partition, offset: Offset) -> Option<Offset> {
     match reader::read(partition, indexes, offset, 1, true, Patience::Wait).unwrap() {
         Read::Slice(slice) => {
             let mut head = [0u8; 61];
-            disk::read_at(&slice.file, &mut head, slice.position).unwrap();
+            Disk::Os.read_at(&slice.file, &mut head, slice.position).unwrap();
             let header = BatchHeader::parse(&head).unwrap();
             assert_eq!(slice.length, header.total_size() as u64);
             Some(header.base_offset)
@@ -263,7 +265,7 @@ fn retention_removes_files_and_the_start_survives() {
     assert!(start > 0);
     let early = reader::read(&partition, open.partitions.indexes(), 0, 1, true, Patience::Wait);
     assert!(matches!(early, Err(ReadError::OffsetOutOfRange)));
-    assert!(janitor::remove_condemned(condemned, 1300).is_empty());
+    assert!(janitor::remove_condemned(&Disk::Os, condemned, 1300).is_empty());
     assert!(place.segments().len() < before);
     let live = answers(&open, &partition);
     drop(partition);
@@ -341,7 +343,7 @@ fn a_deleted_topic_leaves_nothing_behind() {
     let condemned = open.partitions.remove_topic(ID.topic_id).unwrap();
     assert!(open.partitions.get(&ID).is_none());
     assert!(condemned.exists() && !layout::topic_folder(&place.folder, ID.topic_id).exists());
-    janitor::sweep_topics(&place.folder, |_| false).unwrap();
+    janitor::sweep_topics(&Disk::Os, &place.folder, |_| false).unwrap();
     assert!(!condemned.exists());
     let mut keys = 0;
     open.partitions.rocks().scan(&[], |_, _| keys += 1);

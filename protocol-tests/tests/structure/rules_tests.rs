@@ -53,6 +53,15 @@ fn a_wrong_import_is_found_in_every_spelling() {
 }
 
 #[test]
+fn storage_reaches_files_through_the_disk_only() {
+    let source = "use std::fs; use super::disk::File; fn f() { File::open(p); }
+        fn g(file: &File) { rustix::io::pwritev(file) }";
+    let found = refused("src/storage/swap.rs", source);
+    assert_eq!(found, ["std::fs", "File::open", "rustix::io::pwritev"]);
+    assert_eq!(refused("src/storage/disk.rs", source), Vec::<String>::new());
+}
+
+#[test]
 fn an_import_that_is_allowed_or_only_looks_wrong_is_left_alone() {
     let file = "src/kernel/log/mod.rs";
     let good = "use crate::kernel::types::Offset; use super::batch; use self::index::Index;

@@ -8,6 +8,7 @@ use super::*;
 use crate::config::dynamic::{BrokerDefaults, TopicConfig};
 use crate::kernel::group::{CommitPartition, CommitRequest, NO_GENERATION};
 use crate::kernel::types::{TopicIdPartition, Uuid};
+use crate::storage::disk::Disk;
 use crate::storage::flusher::Flusher;
 use crate::storage::partition::Durability;
 
@@ -39,8 +40,14 @@ fn place(name: &str) -> Place {
     let rocks = Arc::new(Rocks::open(&folder.join("rocksdb")).unwrap());
     let flusher = Flusher::start(Arc::clone(&rocks), Arc::default()).unwrap();
     let durability = Durability::Fsync;
-    let partitions =
-        Partitions::new(folder.clone(), rocks, flusher.handle(), durability, Arc::default());
+    let partitions = Partitions::new(
+        Disk::Os,
+        folder.clone(),
+        rocks,
+        flusher.handle(),
+        durability,
+        Arc::default(),
+    );
     let config = TopicConfig::resolve(&BrokerDefaults::default(), &BTreeMap::new());
     partitions.create(ID, &Arc::from("__consumer_offsets"), Arc::new(config), 0);
     Place { folder, flusher, partitions }

@@ -12,6 +12,7 @@ use crate::kernel::group::CommitPartition;
 use crate::kernel::meta::command::TopicRef;
 use crate::kernel::meta::record::RegisterBrokerRecord;
 use crate::kernel::types::Offset;
+use crate::storage::disk::Disk;
 use crate::storage::flusher::Flusher;
 use crate::storage::metadata_log::{self, MetadataLog};
 use crate::storage::partition::Durability;
@@ -41,8 +42,14 @@ async fn place(name: &str) -> Place {
     let rocks = Arc::new(Rocks::open(&folder.join("rocksdb")).unwrap());
     let flusher = Flusher::start(Arc::clone(&rocks), Arc::default()).unwrap();
     let durability = Durability::Fsync;
-    let partitions =
-        Partitions::new(folder.clone(), rocks, flusher.handle(), durability, Arc::default());
+    let partitions = Partitions::new(
+        Disk::Os,
+        folder.clone(),
+        rocks,
+        flusher.handle(),
+        durability,
+        Arc::default(),
+    );
     let partitions = Arc::new(partitions);
     let id = TopicIdPartition { topic_id: metadata_log::TOPIC_ID, partition: 0 };
     let defaults = config.broker_defaults.clone();
