@@ -48,6 +48,8 @@ mod describe_producers;
 mod describe_quorum;
 #[path = "api/describe_topic_partitions.rs"]
 mod describe_topic_partitions;
+#[path = "api/durability.rs"]
+mod durability;
 #[path = "api/elect_leaders.rs"]
 mod elect_leaders;
 #[path = "api/fetch.rs"]

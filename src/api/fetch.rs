@@ -22,8 +22,9 @@ use super::{Api, Cx, EncodeError, Reply, Respond, error, topics};
 use crate::broker::Broker;
 use crate::kernel::session::{self, Answered, FINAL_EPOCH, Opened, TopicKey, Wanted};
 use crate::kernel::types::{TopicIdPartition, Uuid};
-use crate::storage::partition::{FetchWaiter, Partition};
+use crate::storage::partition::Partition;
 use crate::storage::reader::{self, Patience, Read};
+use crate::storage::waiters::FetchWaiter;
 use crate::wire::chunk::Frame;
 use crate::wire::fetch::{self, FetchResponse, FetchedPartition, FetchedTopic};
 

@@ -3,7 +3,7 @@
 //! Behaviour: each partition is judged for itself, in Kafka's order of checks; batches of all
 //! requests that arrived together are written at once per partition. `acks=0` has no answer, and
 //! an error closes the connection; `acks=1` is answered from the page cache; `acks=-1` once the
-//! batch is durable.
+//! batch is durable. `flush.messages` of a topic lets every answer wait for a sync, as Kafka does.
 //!
 //! Version notes: 5+ log start offset; 7+ zstd (KIP-110); 8+ record errors (KIP-467); 9+ flexible;
 //! 13+ topic IDs (KIP-516). 0–2 are named by ApiVersions but not served, because librdkafka
@@ -366,7 +366,7 @@ impl StagedPartition {
             }
             Err(_) => return shape_refusal(answer, Refusal::code(Code::KafkaStorageError), version),
         };
-        if acks == -1
+        if (acks == -1 || partition.is_forced(appended.end_offset))
             && let Err(failure) = partition.durable(appended.end_offset).await
         {
             return shape_refusal(answer, storage_refusal(&failure), version);

@@ -149,6 +149,7 @@ impl House {
         broker.groups.close().await;
         let partitions = Arc::clone(&broker.partitions);
         let metadata = Arc::clone(&self.metadata);
+        let is_promised = broker.config.log.durability != ConfiguredDurability::None;
         let closed = tokio::task::spawn_blocking(move || {
             drop(self.cleaner.take());
             let mut all = partitions.all();
@@ -164,7 +165,9 @@ impl House {
                 }
             }
             self.flusher.stop();
-            partitions.rocks().flush();
+            if is_promised {
+                partitions.rocks().flush();
+            }
         });
         if closed.await.is_err() {
             tracing::error!("the logs could not be closed; the next start recovers them");

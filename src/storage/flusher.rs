@@ -2,15 +2,16 @@
 //! flight per partition, and everything that arrived meanwhile shares the next. Checkpoints are
 //! its work too, because only it knows what is on disk.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::checkpoint;
 use super::disk::{self, Disk, File};
-use super::partition::Partition;
+use super::force::Found;
+use super::partition::{Durability, Partition};
 use super::rocks::Rocks;
 use crate::kernel::types::Offset;
 use crate::metrics::histogram::Histogram;
@@ -23,7 +24,28 @@ struct Work {
     partitions: Vec<Arc<Partition>>,
     queued: HashSet<usize>,
     write_backs: Vec<(Arc<File>, u64, u64)>,
+    /// When to look whether `flush.ms` of a partition is over; at most one look for each.
+    looks: BTreeMap<(Instant, usize), Weak<Partition>>,
     stop: bool,
+}
+
+impl Work {
+    fn is_none(&self, now: Instant) -> bool {
+        self.partitions.is_empty()
+            && self.write_backs.is_empty()
+            && !self.stop
+            && self.looks.first_key_value().is_none_or(|((at, _), _)| *at > now)
+    }
+
+    /// Takes the looks whose time has come.
+    fn due_looks(&mut self, now: Instant) -> Vec<(Instant, Weak<Partition>)> {
+        let mut due = Vec::new();
+        while let Some(first) = self.looks.first_entry().filter(|first| first.key().0 <= now) {
+            let ((at, _), partition) = first.remove_entry();
+            due.push((at, partition));
+        }
+        due
+    }
 }
 
 #[derive(Default)]
@@ -48,9 +70,20 @@ pub struct Flusher {
 impl FlusherHandle {
     /// Asks for a sync of everything the partition has appended so far.
     pub fn sync(&self, partition: Arc<Partition>) {
-        let mut work = self.shared.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut work = self.shared.lock();
         if work.queued.insert(Arc::as_ptr(&partition) as usize) {
             work.partitions.push(partition);
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// Asks to look at a partition then, whether its `flush.ms` is over.
+    pub fn look_at(&self, partition: &Arc<Partition>, at: Instant) {
+        let mut work = self.shared.lock();
+        let is_first = work.looks.first_key_value().is_none_or(|((first, _), _)| at < *first);
+        let place = Arc::as_ptr(partition) as usize;
+        work.looks.insert((at, place), Arc::downgrade(partition));
+        if is_first {
             self.shared.wake.notify_one();
         }
     }
@@ -62,7 +95,7 @@ impl FlusherHandle {
 
     /// Asks for early write-back of a range; nobody waits for it.
     pub fn write_back(&self, file: Arc<File>, position: u64, length: u64) {
-        let mut work = self.shared.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut work = self.shared.lock();
         work.write_backs.push((file, position, length));
         self.shared.wake.notify_one();
     }
@@ -86,7 +119,7 @@ impl Flusher {
 
     /// Finishes what was asked for and ends the thread.
     pub fn stop(&mut self) {
-        let mut work = self.handle.shared.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut work = self.handle.shared.lock();
         work.stop = true;
         drop(work);
         self.handle.shared.wake.notify_one();
@@ -102,17 +135,50 @@ impl Drop for Flusher {
     }
 }
 
-fn run(shared: &Shared, rocks: &Rocks) {
-    loop {
-        let mut work = shared.work.lock().unwrap_or_else(PoisonError::into_inner);
-        while work.partitions.is_empty() && work.write_backs.is_empty() && !work.stop {
-            work = shared.wake.wait(work).unwrap_or_else(PoisonError::into_inner);
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for work. Without a look to come the thread sleeps until somebody asks.
+    fn wait(&self) -> MutexGuard<'_, Work> {
+        let mut work = self.lock();
+        loop {
+            let now = Instant::now();
+            if !work.is_none(now) {
+                return work;
+            }
+            let look = work.looks.first_key_value().map(|((at, _), _)| at.duration_since(now));
+            work = match look {
+                Some(time) => {
+                    let waited = self.wake.wait_timeout(work, time);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.wake.wait(work).unwrap_or_else(PoisonError::into_inner),
+            };
         }
-        let partitions = std::mem::take(&mut work.partitions);
+    }
+}
+
+fn run(shared: &Arc<Shared>, rocks: &Rocks) {
+    let handle = FlusherHandle { shared: Arc::clone(shared) };
+    loop {
+        let mut work = shared.wait();
+        let now = Instant::now();
+        let looks = work.due_looks(now);
+        let mut partitions = std::mem::take(&mut work.partitions);
         let write_backs = std::mem::take(&mut work.write_backs);
         work.queued.clear();
         let stop = work.stop;
         drop(work);
+        for (at, partition) in looks {
+            let Some(partition) = partition.upgrade() else { continue };
+            match partition.look(at, now) {
+                Found::Due => partitions.push(partition),
+                Found::Later(at) => handle.look_at(&partition, at),
+                Found::Nothing => {}
+            }
+        }
         sync_group(&partitions, rocks);
         for (file, position, length) in write_backs {
             disk::start_write_back(&file, position, length);
@@ -158,6 +224,7 @@ pub fn sync_partition(partition: &Arc<Partition>, rocks: &Rocks) {
     let covered = {
         let mut state = partition.state();
         let segments = std::mem::take(&mut state.unsynced);
+        state.force.begin_sync();
         Covered {
             files: segments.iter().filter_map(|base| state.files.get(base).cloned()).collect(),
             end_offset: state.log.end_offset(),
@@ -168,7 +235,13 @@ pub fn sync_partition(partition: &Arc<Partition>, rocks: &Rocks) {
         }
     };
     debug_assert_eq!(covered.files.len(), covered.segments.len());
-    if let Err(error) = sync_files(&covered, &partition.disk, partition.flush_times()) {
+    // Where no promise is made, what was written is as good as synced.
+    let is_promised = partition.durability() != Durability::None;
+    let synced = match is_promised {
+        true => sync_files(&covered, &partition.disk, partition.flush_times()),
+        false => Ok(()),
+    };
+    if let Err(error) = synced {
         if partition.is_deleted() {
             // The folder went with its topic.
             return;

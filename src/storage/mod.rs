@@ -8,6 +8,7 @@ pub mod data_dir;
 pub mod disk;
 pub mod error;
 pub mod flusher;
+mod force;
 pub mod index;
 pub mod janitor;
 pub mod layout;
@@ -21,6 +22,7 @@ pub mod rocks;
 pub mod schema;
 mod sealed_offset;
 mod swap;
+pub mod waiters;
 
 #[cfg(test)]
 mod tests;

@@ -6,14 +6,15 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
-
-use tokio::sync::{Notify, oneshot};
+use std::time::Instant;
 
 use super::append::{AppendResult, Appended, Prepared};
 use super::disk::{Disk, File};
 use super::error::{AppendError, StorageError};
 use super::flusher::FlusherHandle;
+use super::force::{Force, Found};
 use super::layout;
+use super::waiters::{FetchWaiter, Fetches, Syncs};
 use crate::config::dynamic::TopicConfig;
 use crate::kernel::batch::{self, HEADER_SIZE};
 use crate::kernel::log::producers::Error as ProducerError;
@@ -63,9 +64,11 @@ pub struct Partition {
     deleted: AtomicBool,
     /// Offset up to which everything is on disk.
     synced: AtomicI64,
-    sync_waiters: Mutex<Vec<SyncWaiter>>,
+    /// Offset up to which the topic's own limits want a sync before any answer.
+    forced: AtomicI64,
+    sync_waiters: Syncs,
     sync_turn: Mutex<()>,
-    fetch_waiters: Mutex<Vec<Arc<FetchWaiter>>>,
+    fetch_waiters: Fetches,
 }
 
 /// The part of a partition behind its mutex.
@@ -84,42 +87,9 @@ pub struct State {
     pub checkpoint_due: bool,
     /// Size of the active segment when the last checkpoint was captured.
     pub checkpointed_size: u64,
+    /// When the topic wants a sync that no producer asked for.
+    pub force: Force,
     write_back_from: u64,
-}
-
-struct SyncWaiter {
-    end_offset: Offset,
-    done: oneshot::Sender<Result<(), StorageError>>,
-}
-
-/// Someone who waits for new records, in one partition or several.
-pub struct FetchWaiter {
-    wanted: AtomicI64,
-    wake: Notify,
-}
-
-impl FetchWaiter {
-    /// Waits for `bytes` more bytes.
-    pub fn new(bytes: i64) -> Arc<FetchWaiter> {
-        Arc::new(FetchWaiter { wanted: AtomicI64::new(bytes), wake: Notify::new() })
-    }
-
-    /// Counts bytes that can now be read; wakes once there are enough.
-    pub fn add(&self, bytes: i64) {
-        if self.wanted.fetch_sub(bytes, Ordering::AcqRel) <= bytes {
-            self.wake.notify_one();
-        }
-    }
-
-    /// Sets how many more bytes are wanted.
-    pub fn want(&self, bytes: i64) {
-        self.wanted.store(bytes, Ordering::Release);
-    }
-
-    /// Completes when enough bytes have been counted, or at once if they were before.
-    pub async fn woken(&self) {
-        self.wake.notified().await;
-    }
 }
 
 /// What a partition is made of when it is opened.
@@ -155,6 +125,7 @@ impl Partition {
     pub fn new(parts: Parts) -> Arc<Partition> {
         let end = parts.log.end_offset();
         let write_back_from = parts.log.active().size;
+        let force = Force::new(&parts.config, parts.durability);
         Arc::new(Partition {
             id: parts.id,
             topic: parts.topic,
@@ -176,14 +147,16 @@ impl Partition {
                 folders_unsynced: Vec::new(),
                 checkpoint_due: false,
                 checkpointed_size: write_back_from,
+                force,
                 write_back_from,
             }),
             poisoned: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
             synced: AtomicI64::new(parts.synced_offset),
-            sync_waiters: Mutex::new(Vec::new()),
+            forced: AtomicI64::new(-1),
+            sync_waiters: Syncs::default(),
             sync_turn: Mutex::new(()),
-            fetch_waiters: Mutex::new(Vec::new()),
+            fetch_waiters: Fetches::default(),
         })
     }
 
@@ -193,11 +166,18 @@ impl Partition {
     }
 
     /// Puts another configuration in force, with the limits that follow from it.
-    pub fn configure(&self, config: Arc<TopicConfig>, limits: Limits) {
+    pub fn configure(self: &Arc<Self>, config: Arc<TopicConfig>, limits: Limits) {
         // Under the mutex of the log: an append sees the old ones or the new ones.
         let mut state = self.state();
         state.log.limits = limits;
+        state.force = Force::new(&config, self.durability);
+        // What came under the old limits may be late under the new ones.
+        let sync = state.force.is_set() && !state.unsynced.is_empty();
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        drop(state);
+        if sync {
+            self.flusher.sync(Arc::clone(self));
+        }
     }
 
     /// Epoch of the leader.
@@ -273,16 +253,26 @@ impl Partition {
         self.high_watermark.store(end_offset, Ordering::Release);
         let grown = state.log.active().size.saturating_sub(state.checkpointed_size);
         state.checkpoint_due |= grown >= CHECKPOINT_BYTES;
-        let checkpoint_due = state.checkpoint_due;
+        let mut sync = state.checkpoint_due;
+        if bytes > 0 {
+            let forced = state.force.append(end_offset.saturating_sub(self.synced_offset()));
+            if forced.is_forced {
+                self.forced.store(end_offset, Ordering::Release);
+                sync = true;
+            }
+            if let Some(look) = forced.look {
+                self.flusher.look_at(self, look);
+            }
+        }
         drop(state);
-        if checkpoint_due {
+        if sync {
             self.flusher.sync(Arc::clone(self));
         }
         if bytes > 0 {
             let messages = end_offset.saturating_sub(start_offset).unsigned_abs();
             self.traffic.add_in(messages, bytes as u64);
             self.traffic_of_all.add_in(messages, bytes as u64);
-            self.wake_fetches(bytes as i64);
+            self.fetch_waiters.count(bytes as i64);
         }
         results
     }
@@ -474,8 +464,8 @@ impl Partition {
         }
         tracing::error!(topic = %self.topic, partition = self.id.partition, %error,
             "a write failed: the partition is offline until the broker is restarted");
-        self.fail_waiters(&StorageError::Poisoned);
-        self.wake_fetches(i64::MAX / 2);
+        self.sync_waiters.fail(&StorageError::Poisoned);
+        self.fetch_waiters.count(i64::MAX / 2);
     }
 
     /// Ends the partition's life with its topic.
@@ -484,35 +474,32 @@ impl Partition {
         let state = self.state();
         self.deleted.store(true, Ordering::Release);
         drop(state);
-        self.fail_waiters(&StorageError::Deleted);
-        self.wake_fetches(i64::MAX / 2);
-    }
-
-    fn fail_waiters(&self, error: &StorageError) {
-        for waiter in self.lock_sync_waiters().drain(..) {
-            let _ = waiter.done.send(Err(error.clone()));
-        }
-    }
-
-    fn lock_sync_waiters(&self) -> MutexGuard<'_, Vec<SyncWaiter>> {
-        self.sync_waiters.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sync_waiters.fail(&StorageError::Deleted);
+        self.fetch_waiters.count(i64::MAX / 2);
     }
 
     /// The second moment of a write: completes when everything below `end_offset` is durable, at
-    /// once unless `durability` is `fsync`.
+    /// once if neither `durability` nor the topic asks for a sync.
     pub async fn durable(self: &Arc<Self>, end_offset: Offset) -> Result<(), StorageError> {
-        if self.durability != Durability::Fsync || self.synced_offset() >= end_offset {
+        let is_awaited = self.durability == Durability::Fsync || self.is_forced(end_offset);
+        if !is_awaited || self.synced_offset() >= end_offset {
             return self.check_online();
         }
-        let (done, result) = oneshot::channel();
-        {
-            let mut waiters = self.lock_sync_waiters();
-            // Checked under the lock, which poisoning takes too: nobody waits for ever.
-            self.check_online()?;
-            waiters.push(SyncWaiter { end_offset, done });
-        }
+        let result = self.sync_waiters.add(end_offset, || self.check_online())?;
         self.flusher.sync(Arc::clone(self));
         result.await.unwrap_or(Err(StorageError::Poisoned))
+    }
+
+    /// Whether the topic wants what ends at `end_offset` on disk before anybody is answered, even
+    /// those who did not ask for it (`flush.messages`).
+    pub fn is_forced(&self, end_offset: Offset) -> bool {
+        self.forced.load(Ordering::Acquire) >= end_offset
+    }
+
+    /// Whether a sync is due because time has passed (`flush.ms`), for the flusher, which was told
+    /// to look at `at`.
+    pub fn look(&self, at: Instant, now: Instant) -> Found {
+        self.state().force.look(at, now)
     }
 
     /// What passed through it since it was opened.
@@ -528,7 +515,12 @@ impl Partition {
 
     /// How many wait for a sync.
     pub fn syncs_waiting(&self) -> usize {
-        self.lock_sync_waiters().len()
+        self.sync_waiters.count()
+    }
+
+    /// When an append counts as durable.
+    pub fn durability(&self) -> Durability {
+        self.durability
     }
 
     /// Where the time of each sync is counted.
@@ -546,15 +538,7 @@ impl Partition {
     /// Called by the flusher: everything below `end_offset` is on disk.
     pub fn mark_synced(&self, end_offset: Offset) {
         self.synced.fetch_max(end_offset, Ordering::AcqRel);
-        let mut waiters = self.lock_sync_waiters();
-        let mut at = 0;
-        while at < waiters.len() {
-            if waiters[at].end_offset <= end_offset {
-                let _ = waiters.swap_remove(at).done.send(Ok(()));
-            } else {
-                at += 1;
-            }
-        }
+        self.sync_waiters.reached(end_offset);
     }
 
     /// Held over a whole sync: one that finds nothing left to do must not report success while
@@ -565,22 +549,12 @@ impl Partition {
 
     /// Registers a fetch that waits for new records.
     pub fn watch(&self, waiter: &Arc<FetchWaiter>) {
-        self.lock_fetch_waiters().push(Arc::clone(waiter));
+        self.fetch_waiters.add(waiter);
     }
 
     /// Removes a fetch that waits no longer.
     pub fn unwatch(&self, waiter: &Arc<FetchWaiter>) {
-        self.lock_fetch_waiters().retain(|other| !Arc::ptr_eq(other, waiter));
-    }
-
-    fn lock_fetch_waiters(&self) -> MutexGuard<'_, Vec<Arc<FetchWaiter>>> {
-        self.fetch_waiters.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wake_fetches(&self, bytes: i64) {
-        for waiter in self.lock_fetch_waiters().iter() {
-            waiter.add(bytes);
-        }
+        self.fetch_waiters.remove(waiter);
     }
 
     /// Moves the first readable offset after old segments were removed.

@@ -190,6 +190,31 @@ pub(super) const LOG: &[Key] = &[
     )
     .dynamic(),
     broker(
+        "log.flush.interval.messages",
+        Long,
+        Some("9223372036854775807"),
+        Min(1),
+        "Records after which a partition is forced to the disk, whether a producer asked for it \
+         or not.",
+    )
+    .dynamic(),
+    broker(
+        "log.flush.interval.ms",
+        Long,
+        None,
+        Any,
+        "Milliseconds after which a record is forced to the disk, whether a producer asked for it \
+         or not. Wins over log.flush.scheduler.interval.ms.",
+    )
+    .dynamic(),
+    broker(
+        "log.flush.scheduler.interval.ms",
+        Long,
+        Some("9223372036854775807"),
+        Any,
+        "What log.flush.interval.ms is where it is not set. Felice needs no schedule.",
+    ),
+    broker(
         "log.index.interval.bytes",
         Int,
         Some("4096"),

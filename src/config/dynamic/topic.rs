@@ -140,9 +140,9 @@ pub struct TopicConfig {
     pub delete_retention_ms: i64,
     /// Wait before a dropped segment's file is removed.
     pub file_delete_delay_ms: i64,
-    /// Records between two forced syncs. Carried for completeness, without effect.
+    /// Records that may be unsynced before one more waits for a sync, at least 1.
     pub flush_messages: i64,
-    /// Time between two forced syncs. Carried for completeness, without effect.
+    /// How long a record may be unsynced.
     pub flush_ms: i64,
     /// Bytes of log between two entries of the offset index.
     pub index_interval_bytes: u32,

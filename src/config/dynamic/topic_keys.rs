@@ -82,20 +82,20 @@ pub(super) const KEYS: &[Key] = &[
         Some("9223372036854775807"),
         Min(1),
         "Records after which a partition is forced to the disk, whether a producer asked \
-         for it or not.",
+         for it or not. With 1 every answer waits for a sync, also that to acks=1. No effect with \
+         durability = \"none\".",
     )
-    .with_synonyms(&[("log.flush.interval.messages", 1)])
-    .no_effect(Reason::Later),
+    .with_synonyms(&[("log.flush.interval.messages", 1)]),
     topic(
         "flush.ms",
         Long,
         Some("9223372036854775807"),
         Min(0),
-        "Milliseconds after which a partition is forced to the disk, whether a producer \
-         asked for it or not.",
+        "Milliseconds after which a record is forced to the disk, whether a producer \
+         asked for it or not; nobody waits for it. Felice looks when the time is over, Kafka once \
+         in log.flush.scheduler.interval.ms. No effect with durability = \"none\".",
     )
-    .with_synonyms(&[("log.flush.interval.ms", 1), ("log.flush.scheduler.interval.ms", 1)])
-    .no_effect(Reason::Later),
+    .with_synonyms(&[("log.flush.interval.ms", 1), ("log.flush.scheduler.interval.ms", 1)]),
     topic(
         "follower.replication.throttled.replicas",
         List,
