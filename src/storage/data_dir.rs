@@ -76,7 +76,11 @@ impl DataDir {
         fresh_ids: [Uuid; 2],
     ) -> Result<DataDir, Error> {
         let io = |error| Error::Io(folder.to_owned(), error);
-        fs::create_dir_all(folder).map_err(io)?;
+        // Clients are told the path, and name it.
+        let absolute = std::path::absolute(folder).map_err(io)?;
+        for changed in Disk::Os.create_folder(&absolute).map_err(io)? {
+            Disk::Os.sync_folder(&changed).map_err(io)?;
+        }
         let lock = lock(folder)?;
         let path = folder.join(layout::META_PROPERTIES);
         let known = match fs::read_to_string(&path) {
@@ -96,8 +100,6 @@ impl DataDir {
                 identity
             }
         };
-        // Clients are told the path, and name it.
-        let absolute = std::path::absolute(folder).map_err(io)?;
         Ok(DataDir {
             folder: absolute.components().collect(),
             cluster_id: identity.cluster_id,

@@ -34,6 +34,14 @@ pub fn partition_folder(data: &Path, id: TopicIdPartition) -> PathBuf {
     topic_folder(data, id.topic_id).join(id.partition.to_string())
 }
 
+/// The folders that lead to a partition, its own first, the data directory last. A new file needs
+/// all of them synced: a neighbour may have made one of them and not synced it yet. So does one
+/// that was found at start and had to be read.
+pub fn folders_to(folder: &Path) -> Vec<PathBuf> {
+    let depth = if folder.ends_with(METADATA_LOG) { 2 } else { 4 };
+    folder.ancestors().take(depth).map(Path::to_owned).collect()
+}
+
 /// File of a segment: 20 digits of its base offset, as in Kafka.
 pub fn segment_file(folder: &Path, base_offset: Offset) -> PathBuf {
     folder.join(format!("{base_offset:020}.log"))
@@ -51,6 +59,16 @@ pub fn segment_base(file_name: &str) -> Option<Offset> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_folder_that_leads_to_a_partition_is_named_up_to_the_data_directory() {
+        let data = Path::new("/d/data");
+        let id = TopicIdPartition { topic_id: Uuid([7; 16]), partition: 3 };
+        let folder = partition_folder(data, id);
+        let expected = [&folder, &topic_folder(data, id.topic_id), &data.join(TOPICS), data];
+        assert_eq!(folders_to(&folder), expected);
+        assert_eq!(folders_to(&data.join(METADATA_LOG)), [&data.join(METADATA_LOG), data]);
+    }
 
     #[test]
     fn segment_names_round_trip() {

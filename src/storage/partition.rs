@@ -1,6 +1,5 @@
 //! One partition: its log's rules, its files, and those who wait for it. Appends are ordered under
-//! one mutex; durability follows through the flusher; readers are told of new records by byte
-//! count, so that a long poll wakes once, when it has what it asked for.
+//! one mutex; durability follows through the flusher; readers wait for a number of bytes.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -81,7 +80,7 @@ pub struct State {
     pub(super) readers: HashMap<Offset, Weak<File>>,
     /// Segments with bytes that no sync has covered.
     pub unsynced: Vec<Offset>,
-    /// Folders in which something was created since they were last synced.
+    /// Folders of which it is not known that a sync covers all names in them.
     pub folders_unsynced: Vec<PathBuf>,
     /// Whether the flusher has been asked to store a checkpoint.
     pub checkpoint_due: bool,
@@ -123,9 +122,10 @@ pub struct Parts {
 impl Partition {
     /// Puts a partition together.
     pub fn new(parts: Parts) -> Arc<Partition> {
-        let end = parts.log.end_offset();
         let write_back_from = parts.log.active().size;
         let force = Force::new(&parts.config, parts.durability);
+        let read = !parts.unsynced.is_empty();
+        let folders = if read { layout::folders_to(&parts.folder) } else { Vec::new() };
         Arc::new(Partition {
             id: parts.id,
             topic: parts.topic,
@@ -137,14 +137,14 @@ impl Partition {
             flusher: parts.flusher,
             config: RwLock::new(parts.config),
             leader_epoch: AtomicI32::new(parts.leader_epoch),
-            high_watermark: AtomicI64::new(end),
+            high_watermark: AtomicI64::new(parts.log.end_offset()),
             log_start_offset: AtomicI64::new(parts.log.log_start_offset),
             state: Mutex::new(State {
                 log: parts.log,
                 unsynced: parts.unsynced.iter().map(|(base, _)| *base).collect(),
                 files: parts.unsynced.into_iter().collect(),
                 readers: HashMap::new(),
-                folders_unsynced: Vec::new(),
+                folders_unsynced: folders,
                 checkpoint_due: false,
                 checkpointed_size: write_back_from,
                 force,
@@ -405,10 +405,10 @@ impl Partition {
             return Ok(Arc::clone(file));
         }
         if state.files.is_empty() {
-            state.folders_unsynced.extend(self.disk.create_folder(&self.folder)?);
+            self.disk.create_folder(&self.folder)?;
         }
         let path = layout::segment_file(&self.folder, base_offset);
-        state.folders_unsynced.push(self.folder.clone());
+        state.folders_unsynced.extend(layout::folders_to(&self.folder));
         let file = Arc::new(self.disk.open_segment(&path)?);
         state.files.insert(base_offset, Arc::clone(&file));
         Ok(file)
