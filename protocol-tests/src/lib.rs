@@ -3,12 +3,15 @@
 
 pub mod batches;
 pub mod broker;
+pub mod chance;
 pub mod client;
 pub mod codecs;
 pub mod differential;
+pub mod frail;
 pub mod frames;
 pub mod group_script;
 pub mod http;
+pub mod ledger;
 
 /// The wire module of the broker, under the name that it has in the package of fuzz targets too.
 pub use felice::wire;

@@ -1,0 +1,100 @@
+//! The power goes under load. The broker's directory lies on a file system of ours that forgets, at
+//! a moment that is drawn, what no sync covers: all of it, or as much as chance wants. Only what
+//! was acknowledged with acks=all has to be there.
+
+use std::time::Duration;
+
+use protocol_tests::frail::{Faults, Frail, Loss};
+
+use super::life::{Life, Work};
+use super::load::Load;
+use super::{Fault, Tally, judge};
+
+/// Cuts of one broker, before the next one begins with nothing.
+const EPOCH: usize = 10;
+/// Longest time under load before the power goes, in milliseconds.
+const LOAD_MS_MAX: u64 = 300;
+
+pub const FAULT: Fault = Fault {
+    name: "power",
+    about: "power cut: what was not synced is gone, or any part of it",
+    times: (100, 5),
+    mounts: true,
+    run: |tally, times| {
+        must_find_a_skipped_sync(tally)?;
+        for done in (0..times).step_by(EPOCH) {
+            epoch(tally, EPOCH.min(times - done))?;
+        }
+        Ok(())
+    },
+};
+
+/// A broker on a file system that breaks.
+struct Stand {
+    // Dropped in this order: the broker before what it stands on.
+    life: Life,
+    disk: Frail,
+    _work: Work,
+}
+
+fn stand() -> Result<Stand, String> {
+    let text = |error: std::io::Error| error.to_string();
+    let work = Work::new("power").map_err(text)?;
+    let disk = Frail::mount(&work.path().join("disk")).map_err(text)?;
+    let life = Life::new(&disk.place().join("data"), work.path(), &[]).map_err(text)?;
+    Ok(Stand { life, disk, _work: work })
+}
+
+fn epoch(tally: &mut Tally, times: usize) -> Result<(), String> {
+    let mut stand = stand()?;
+    tally.ready(stand.life.start()?);
+    let load = Load::begin(stand.life.address())?;
+    for _ in 0..times {
+        load.wait_for_progress()?;
+        let wait = tally.chance.below(LOAD_MS_MAX);
+        std::thread::sleep(Duration::from_millis(wait));
+        let loss = if tally.chance.coin() { Loss::All } else { Loss::Some };
+        cut(tally, &mut stand, &load, loss)?;
+        tally.count();
+        judge(tally, &stand.life, &load)?;
+        if !tally.is_good() {
+            return Ok(());
+        }
+        tally.say(match loss {
+            Loss::All => "all of it: started again",
+            Loss::Some => "a part: started again",
+        });
+        load.resume();
+    }
+    load.pause();
+    tally.add_load(&load);
+    stand.life.stop().map(drop)
+}
+
+fn cut(tally: &mut Tally, stand: &mut Stand, load: &Load, loss: Loss) -> Result<(), String> {
+    stand.disk.cut(loss, &mut tally.chance);
+    stand.life.kill();
+    load.pause();
+    load.told().ledgers.iter_mut().for_each(|ledger| ledger.power_cut());
+    stand.disk.restore().map_err(|error| error.to_string())?;
+    tally.ready(stand.life.start()?);
+    Ok(())
+}
+
+/// A disk whose syncs do nothing must be found out, as a broker that does not sync would be.
+fn must_find_a_skipped_sync(tally: &mut Tally) -> Result<(), String> {
+    let mut stand = stand()?;
+    stand.life.start()?;
+    let load = Load::begin(stand.life.address())?;
+    load.wait_for_progress()?;
+    stand.disk.set(Faults { lies: true, ..Faults::default() });
+    load.wait_for_progress()?;
+    let mut planted = Tally::new(0);
+    cut(&mut planted, &mut stand, &load, Loss::All)?;
+    // What else it can or cannot answer after that does not matter.
+    let _ = judge(&mut planted, &stand.life, &load);
+    if planted.lost == 0 {
+        tally.wrong("skipped syncs were not found".to_owned());
+    }
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! A file system of our own that breaks when it is told to: the power goes and what was not synced
+//! is lost, a sync fails, there is no room. It lives in memory and is mounted through FUSE, so that
+//! the broker's binary runs on it unchanged. It needs root and keeps nothing when it is dropped.
+
+mod serve;
+mod tree;
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+pub use tree::Loss;
+
+use crate::chance::Chance;
+use tree::Tree;
+
+/// What is to go wrong.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    /// Nothing works any more: there is no power.
+    pub dead: bool,
+    /// Syncs of files succeed and keep nothing: a fault of the disk that a checker must notice.
+    pub lies: bool,
+    /// How many more syncs succeed before one fails with EIO. Of files and folders alike.
+    pub syncs_left: Option<u64>,
+    /// Bytes that all files together may have; beyond them writes are short or fail with ENOSPC.
+    pub room: Option<u64>,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Syncs that were asked for.
+    pub syncs: u64,
+    /// The file or folder whose sync failed.
+    pub failed: Option<String>,
+    /// How often that one was synced afterwards.
+    pub again: u64,
+    /// Writes that found no room.
+    pub refused: u64,
+}
+
+#[derive(Default)]
+struct State {
+    tree: Tree,
+    faults: Faults,
+    seen: Seen,
+    failed_node: Option<u64>,
+}
+
+/// The file system, which may be mounted.
+pub struct Frail {
+    state: Arc<Mutex<State>>,
+    place: PathBuf,
+    server: Option<JoinHandle<()>>,
+}
+
+/// Lets what this process and its children mount be theirs alone, so that it goes with them. To be
+/// called before there are threads.
+pub fn keep_mounts_private() -> io::Result<()> {
+    // SAFETY: plain system calls; the strings end in a zero byte.
+    unsafe {
+        checked(libc::unshare(libc::CLONE_NEWNS))?;
+        let flags = libc::MS_REC | libc::MS_PRIVATE;
+        let none = c"none".as_ptr();
+        checked(libc::mount(none, c"/".as_ptr(), std::ptr::null(), flags, std::ptr::null()))
+    }
+}
+
+/// Whether there is FUSE, and this process may use it.
+pub fn is_possible() -> io::Result<()> {
+    File::options().read(true).write(true).open("/dev/fuse").map(drop)
+}
+
+fn checked(answer: i32) -> io::Result<()> {
+    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Mounts a file system of memory with so many bytes.
+pub fn mount_memory(place: &Path, bytes: u64) -> io::Result<()> {
+    mount(place, c"tmpfs", &format!("size={bytes}"))
+}
+
+fn mount(place: &Path, kind: &std::ffi::CStr, options: &str) -> io::Result<()> {
+    let place = path_text(place)?;
+    let options = CString::new(options)?;
+    let flags = libc::MS_NOSUID | libc::MS_NODEV;
+    // SAFETY: all strings end in a zero byte and outlive the call.
+    checked(unsafe {
+        libc::mount(kind.as_ptr(), place.as_ptr(), kind.as_ptr(), flags, options.as_ptr().cast())
+    })
+}
+
+/// Takes a file system away, also one that somebody still uses.
+pub fn unmount(place: &Path) -> io::Result<()> {
+    let place = path_text(place)?;
+    // SAFETY: the string ends in a zero byte.
+    checked(unsafe { libc::umount2(place.as_ptr(), libc::MNT_DETACH) })
+}
+
+fn path_text(path: &Path) -> io::Result<CString> {
+    use std::os::unix::ffi::OsStrExt;
+    Ok(CString::new(path.as_os_str().as_bytes())?)
+}
+
+impl Frail {
+    /// Mounts an empty one on a folder.
+    pub fn mount(place: &Path) -> io::Result<Frail> {
+        std::fs::create_dir_all(place)?;
+        let mut frail = Frail { state: Arc::default(), place: place.to_owned(), server: None };
+        frail.restore()?;
+        Ok(frail)
+    }
+
+    /// Where it is mounted.
+    pub fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// Says what is to go wrong from now on.
+    pub fn set(&self, faults: Faults) {
+        self.state().faults = faults;
+    }
+
+    /// What happened since the last call.
+    pub fn take_seen(&self) -> Seen {
+        let mut state = self.state();
+        state.failed_node = None;
+        std::mem::take(&mut state.seen)
+    }
+
+    /// What happened so far.
+    pub fn seen(&self) -> Seen {
+        self.state().seen.clone()
+    }
+
+    /// Cuts the power: from this moment every call fails, and what no sync covers is lost.
+    pub fn cut(&self, loss: Loss, chance: &mut Chance) {
+        let mut state = self.state();
+        state.faults = Faults { dead: true, ..Faults::default() };
+        state.tree.cut(loss, chance);
+    }
+
+    /// Mounts it again, with what is left, after the processes that used it have ended.
+    pub fn restore(&mut self) -> io::Result<()> {
+        self.end();
+        let device = File::options().read(true).write(true).open("/dev/fuse")?;
+        let number = device.as_raw_fd();
+        let options = format!("fd={number},rootmode=40755,user_id=0,group_id=0,allow_other");
+        mount(&self.place, c"fuse", &options)?;
+        self.state().faults = Faults::default();
+        let state = Arc::clone(&self.state);
+        let thread = std::thread::Builder::new().name("frail".into());
+        self.server = Some(thread.spawn(move || serve::serve(&device, &state))?);
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        if let Some(server) = self.server.take() {
+            // The thread ends with the last user of the mount, which may be a while: it only reads
+            // the device, which knows.
+            let _ = unmount(&self.place);
+            drop(server);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Frail {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
