@@ -2,6 +2,7 @@
 //! the broker is judged when it is back, and the row of the table that comes out.
 
 mod ask;
+mod eio;
 mod kill;
 mod life;
 mod load;
@@ -36,7 +37,7 @@ pub struct Fault {
 }
 
 /// All faults.
-pub const FAULTS: [Fault; 3] = [kill::FAULT, power::FAULT, sigterm::FAULT];
+pub const FAULTS: [Fault; 4] = [kill::FAULT, power::FAULT, eio::FAULT, sigterm::FAULT];
 
 /// What came out.
 pub struct Tally {
