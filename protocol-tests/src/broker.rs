@@ -47,6 +47,14 @@ impl Broker {
         broker
     }
 
+    /// The same as `start`, with everything in a folder that is empty or not there yet.
+    pub fn start_in(directory: &Path, settings: &[&str]) -> Broker {
+        let mut broker = Broker::prepare([127, 0, 0, 1], settings);
+        broker.directory = directory.to_owned();
+        broker.restart();
+        broker
+    }
+
     fn prepare(host: [u8; 4], settings: &[&str]) -> Broker {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("felice-test-{}-{count}", std::process::id());

@@ -12,6 +12,7 @@ pub mod frames;
 pub mod group_script;
 pub mod http;
 pub mod ledger;
+pub mod volume;
 
 /// The wire module of the broker, under the name that it has in the package of fuzz targets too.
 pub use felice::wire;

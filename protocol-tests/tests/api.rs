@@ -48,6 +48,8 @@ mod describe_producers;
 mod describe_quorum;
 #[path = "api/describe_topic_partitions.rs"]
 mod describe_topic_partitions;
+#[path = "api/disk_full.rs"]
+mod disk_full;
 #[path = "api/durability.rs"]
 mod durability;
 #[path = "api/elect_leaders.rs"]

@@ -67,7 +67,7 @@ pub(super) fn partitions(broker: &Broker) -> Vec<PartitionNow> {
 /// `None` for a partition whose topic is being deleted.
 fn look(partition: &Partition) -> Option<PartitionNow> {
     let is_offline = match partition.check_online() {
-        Ok(()) => false,
+        Ok(()) | Err(StorageError::Full) => false,
         Err(StorageError::Deleted) => return None,
         Err(StorageError::Poisoned | StorageError::Io(_)) => true,
     };

@@ -70,8 +70,18 @@ pub fn read_code(error: &ReadError) -> i16 {
 /// Code of a failed storage operation.
 pub fn storage_code(error: &StorageError) -> i16 {
     match error {
-        StorageError::Poisoned | StorageError::Io(_) => Code::KafkaStorageError.code(),
+        StorageError::Poisoned | StorageError::Full | StorageError::Io(_) => {
+            Code::KafkaStorageError.code()
+        }
         StorageError::Deleted => Code::UnknownTopicOrPartition.code(),
+    }
+}
+
+/// What a client is told of an append that found no room, which code alone does not say.
+pub fn storage_message(error: &AppendError) -> Option<String> {
+    match error {
+        AppendError::Storage(full @ StorageError::Full) => Some(full.to_string()),
+        _ => None,
     }
 }
 

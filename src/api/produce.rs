@@ -361,7 +361,9 @@ impl StagedPartition {
                     let _ = partition.durable(partition.high_watermark()).await;
                 }
                 let (code, by_log) = error::append_code(&failure);
-                let refusal = Refusal { code, by_log, ..Refusal::default() }.at(&partition);
+                let message = error::storage_message(&failure);
+                let refusal = Refusal { code, by_log, message, ..Refusal::default() };
+                let refusal = refusal.at(&partition);
                 return shape_refusal(answer, refusal, version);
             }
             Err(_) => return shape_refusal(answer, Refusal::code(Code::KafkaStorageError), version),

@@ -34,6 +34,7 @@ use crate::storage::metadata_log::{self, MetadataLog};
 use crate::storage::partition::{Durability, Partition};
 use crate::storage::partitions::Partitions;
 use crate::storage::rocks::Rocks;
+use crate::storage::space::Space;
 use crate::storage::{cleaner, janitor, layout};
 
 /// A broker with what must outlive its handlers.
@@ -59,9 +60,14 @@ impl House {
         let ids = [fresh_uuid()?, fresh_uuid()?];
         let data_dir =
             DataDir::open(&config.data_dir, config.cluster_id.as_deref(), config.node_id, ids)?;
-        let rocks = Arc::new(Rocks::open(&data_dir.folder.join(layout::ROCKS))?);
-        let flusher = Flusher::start(Arc::clone(&rocks), Arc::clone(&metrics.flushes))
+        let reserve_bytes = config.log.disk_reserve_bytes;
+        let space = Arc::new(Space::new(Disk::Os, data_dir.folder.clone(), reserve_bytes));
+        let folder = data_dir.folder.join(layout::ROCKS);
+        let rocks = Arc::new(Rocks::open(&folder, Arc::clone(&space))?);
+        space.take_ballast();
+        let flusher = Flusher::start(Arc::clone(&rocks), Arc::clone(&metrics.flushes), space)
             .map_err(|error| Error::System("the flusher cannot be started", error))?;
+        flusher.handle().end_process_with_vital();
         let partitions = Arc::new(Partitions::new(
             Disk::Os,
             data_dir.folder.clone(),

@@ -132,6 +132,8 @@ pub enum Validation {
 pub struct Log {
     /// What acks=all waits for (`durability`).
     pub durability: Durability,
+    /// Free bytes that are kept back for metadata and offsets (`disk.reserve.bytes`).
+    pub disk_reserve_bytes: u64,
     /// How closely batches are checked (`produce.validation`).
     pub validation: Validation,
     /// Largest batch after decompression, at least 1 MiB (`decompression.max.bytes`).
@@ -398,6 +400,7 @@ fn log(settings: &Settings) -> Log {
             Some("none") => Durability::None,
             _ => Durability::Fsync,
         },
+        disk_reserve_bytes: settings.bytes("disk.reserve.bytes") as u64,
         validation: match settings.text("produce.validation") {
             Some("header") => Validation::Header,
             _ => Validation::Full,

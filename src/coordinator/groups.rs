@@ -37,6 +37,9 @@ pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
 /// log after a crash.
 const VIEW_INTERVAL: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 1000 });
 
+/// Wait before deadlines that a full disk held up are looked at again.
+const ROOM_INTERVAL_MS: i64 = 1_000;
+
 /// Largest group record; of a topic with small segments half a segment.
 const RECORD_BYTES_MAX: usize = 1_000_000;
 
@@ -363,7 +366,12 @@ impl GroupCoordinator {
     }
 
     fn ask(&self, group_id: &str, event: impl FnOnce(Ticket) -> Event) -> Result<Waiting, Error> {
-        Ok(self.ask_shard(&self.shared.shard_of(group_id)?, event))
+        let shard = self.shared.shard_of(group_id)?;
+        // Nothing is begun that cannot be kept.
+        if !shard.has_room() {
+            return Err(Error::CoordinatorNotAvailable);
+        }
+        Ok(self.ask_shard(&shard, event))
     }
 
     fn ask_shard(&self, shard: &Arc<Shard>, event: impl FnOnce(Ticket) -> Event) -> Waiting {
@@ -455,6 +463,10 @@ impl Shared {
     /// Lets an event happen, and tells the tasks what has changed for them.
     fn step(&self, shard: &Shard, event: Event) {
         let stepped = shard.step(self.now(), event);
+        if stepped.is_void {
+            // Whoever asks next finds them as they are in the log.
+            self.shards.write().unwrap_or_else(PoisonError::into_inner).remove(&shard.id());
+        }
         if stepped.deadline.is_some_and(|at| at < self.armed.load(Ordering::Acquire)) {
             self.deadline_is_earlier.notify_one();
         }
@@ -472,6 +484,10 @@ impl Shared {
         let mut earliest = i64::MAX;
         for shard in self.all_shards() {
             if shard.deadline().is_some_and(|at| at <= now) {
+                if !shard.has_room() {
+                    earliest = earliest.min(now.saturating_add(ROOM_INTERVAL_MS));
+                    continue;
+                }
                 self.step(&shard, Event::Tick);
             }
             earliest = earliest.min(shard.deadline().unwrap_or(i64::MAX));

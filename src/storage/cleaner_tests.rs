@@ -16,6 +16,7 @@ use crate::storage::layout;
 use crate::storage::partition::Durability;
 use crate::storage::reader;
 use crate::storage::rocks::Rocks;
+use crate::storage::space::Space;
 
 static FOLDERS: AtomicU32 = AtomicU32::new(0);
 
@@ -40,8 +41,8 @@ fn new_folder() -> PathBuf {
 }
 
 fn open_at(folder: PathBuf) -> House {
-    let rocks = Arc::new(Rocks::open(&folder.join(layout::ROCKS)).unwrap());
-    let flusher = Flusher::start(Arc::clone(&rocks), Arc::default()).unwrap();
+    let rocks = Arc::new(Rocks::open(&folder.join(layout::ROCKS), Space::unlimited()).unwrap());
+    let flusher = Flusher::start(Arc::clone(&rocks), Arc::default(), Space::unlimited()).unwrap();
     let durability = Durability::Fsync;
     let (handle, traffic) = (flusher.handle(), Arc::default());
     let partitions = Partitions::new(Disk::Os, folder.clone(), rocks, handle, durability, traffic);

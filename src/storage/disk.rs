@@ -171,12 +171,30 @@ impl Disk {
         Ok((bytes(volume.f_blocks), bytes(volume.f_bavail)))
     }
 
+    /// Takes blocks for `length` bytes from `position` on; they read as zeros.
+    pub fn allocate(&self, file: &File, position: u64, length: u64) -> io::Result<()> {
+        let flags = rustix::fs::FallocateFlags::empty();
+        Ok(rustix::fs::fallocate(file, flags, position, length)?)
+    }
+
+    /// Takes blocks for `length` bytes from `position` on, and leaves the size as it is.
+    pub fn allocate_behind(&self, file: &File, position: u64, length: u64) -> io::Result<()> {
+        let flags = rustix::fs::FallocateFlags::KEEP_SIZE;
+        Ok(rustix::fs::fallocate(file, flags, position, length)?)
+    }
+
     /// Writes a small file so that a crash leaves either the old or the new contents.
     pub fn replace_file(&self, path: &Path, contents: &[u8]) -> io::Result<()> {
         let draft = path.with_extension("tmp");
-        let file = self.create_file(&draft)?;
-        self.write_all_at(&file, &[contents], 0)?;
-        self.sync_all(&file)?;
+        let written = self.create_file(&draft).and_then(|file| {
+            self.write_all_at(&file, &[contents], 0)?;
+            self.sync_all(&file)
+        });
+        if let Err(error) = written {
+            // No later attempt must sync this very file, and it may stand on a full disk.
+            let _ = self.remove_file(&draft);
+            return Err(error);
+        }
         self.rename(&draft, path)?;
         match path.parent() {
             Some(folder) => self.sync_folder(folder),

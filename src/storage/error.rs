@@ -8,6 +8,9 @@ pub enum StorageError {
     /// An earlier write or sync of this partition failed; nothing more is accepted.
     #[error("partition is offline after a failed write")]
     Poisoned,
+    /// There is no room on the disk; nothing was written. It passes.
+    #[error("the disk is full; try again when there is room")]
+    Full,
     /// The operating system refused.
     #[error("{0}")]
     Io(Arc<std::io::Error>),
@@ -20,6 +23,15 @@ impl From<std::io::Error> for StorageError {
     fn from(error: std::io::Error) -> Self {
         StorageError::Io(Arc::new(error))
     }
+}
+
+/// Ends the process with one message and code 1: what the broker keeps for itself cannot be
+/// written, so what follows could not be told from what was lost.
+pub fn end_process(reason: &str) -> ! {
+    tracing::error!("{reason}; the broker stops. Check the disk and start it again");
+    // SAFETY: it takes no pointers. Nothing may run after it: the handlers of an orderly exit would
+    // still write.
+    unsafe { libc::_exit(1) }
 }
 
 /// A read failed.

@@ -4,20 +4,25 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::checkpoint;
 use super::disk::{self, Disk, File};
 use super::force::Found;
 use super::partition::{Durability, Partition};
 use super::rocks::Rocks;
+use super::space::Space;
 use crate::kernel::types::Offset;
 use crate::metrics::histogram::Histogram;
 
 /// Most threads that sync files at the same time: journal commits coalesce.
 const SYNC_THREADS_MAX: usize = 8;
+
+/// Wait between two looks for room on a full disk.
+const ROOM_INTERVAL: Duration = Duration::from_millis(500);
 
 #[derive(Default)]
 struct Work {
@@ -48,11 +53,13 @@ impl Work {
     }
 }
 
-#[derive(Default)]
 struct Shared {
     work: Mutex<Work>,
     wake: Condvar,
     times: Arc<Histogram>,
+    space: Arc<Space>,
+    /// Whether the process ends with a partition that the broker keeps its own state in.
+    is_vital_to_process: AtomicBool,
 }
 
 /// Where syncs are asked for. Cheap to clone.
@@ -75,6 +82,33 @@ impl FlusherHandle {
             work.partitions.push(partition);
             self.shared.wake.notify_one();
         }
+    }
+
+    /// The room on the volume.
+    pub fn space(&self) -> &Space {
+        &self.shared.space
+    }
+
+    /// Lets the flusher look for room, at once and then again and again until there is some.
+    pub fn watch_space(&self) {
+        let _work = self.shared.lock();
+        self.shared.wake.notify_one();
+    }
+
+    /// Notes that a write found no room.
+    pub fn ran_out_of_space(&self) {
+        self.shared.space.ran_out();
+        self.watch_space();
+    }
+
+    /// From now on the process ends when the broker's own state cannot be written.
+    pub fn end_process_with_vital(&self) {
+        self.shared.is_vital_to_process.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the process is to end when the broker's own state cannot be written.
+    pub fn is_vital_to_process(&self) -> bool {
+        self.shared.is_vital_to_process.load(Ordering::Relaxed)
     }
 
     /// Asks to look at a partition then, whether its `flush.ms` is over.
@@ -102,9 +136,21 @@ impl FlusherHandle {
 }
 
 impl Flusher {
-    /// Starts the thread. How long each sync of a file takes is counted in `times`.
-    pub fn start(rocks: Arc<Rocks>, times: Arc<Histogram>) -> std::io::Result<Flusher> {
-        let handle = FlusherHandle { shared: Arc::new(Shared { times, ..Shared::default() }) };
+    /// Starts the thread. How long each sync of a file takes is counted in `times`; `space` is
+    /// watched while room is short.
+    pub fn start(
+        rocks: Arc<Rocks>,
+        times: Arc<Histogram>,
+        space: Arc<Space>,
+    ) -> std::io::Result<Flusher> {
+        let shared = Shared {
+            work: Mutex::default(),
+            wake: Condvar::new(),
+            times,
+            space,
+            is_vital_to_process: AtomicBool::new(false),
+        };
+        let handle = FlusherHandle { shared: Arc::new(shared) };
         let shared = Arc::clone(&handle.shared);
         let thread = std::thread::Builder::new()
             .name("felice-flusher".into())
@@ -144,11 +190,14 @@ impl Shared {
     fn wait(&self) -> MutexGuard<'_, Work> {
         let mut work = self.lock();
         loop {
+            let is_short = self.space.is_low() && !self.space.look();
             let now = Instant::now();
             if !work.is_none(now) {
                 return work;
             }
             let look = work.looks.first_key_value().map(|((at, _), _)| at.duration_since(now));
+            let room = is_short.then_some(ROOM_INTERVAL);
+            let look = look.into_iter().chain(room).min();
             work = match look {
                 Some(time) => {
                     let waited = self.wake.wait_timeout(work, time);

@@ -109,6 +109,7 @@ pub fn expire_producers(partitions: &Partitions, now: TimestampMs) {
 
 /// Stores checkpoints of the logs that grew since their last one, so that a restart reads little.
 pub fn checkpoint_grown(partitions: &Partitions) {
+    partitions.rocks().space().take_ballast();
     for partition in partitions.all() {
         let grown = {
             let mut state = partition.state();

@@ -12,6 +12,8 @@ pub const TOPICS: &str = "topics";
 pub const ROCKS: &str = "rocksdb";
 /// File that the running broker holds a lock on.
 pub const LOCK: &str = ".lock";
+/// File whose blocks RocksDB gets when the disk is full. It may be removed at any time.
+pub const BALLAST: &str = ".ballast";
 /// File with cluster ID, node ID and directory ID, in Kafka's own form.
 pub const META_PROPERTIES: &str = "meta.properties";
 /// File in a partition's folder that tells where its log starts, once a client deleted records.

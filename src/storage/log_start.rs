@@ -14,6 +14,7 @@ use super::error::{DeletionError, StorageError};
 use super::layout;
 use super::partition::Partition;
 use super::sealed_offset::{decode, encode};
+use super::space;
 use crate::kernel::types::Offset;
 
 impl Partition {
@@ -39,7 +40,13 @@ impl Partition {
         if offset <= self.log_start_offset() {
             return Ok(self.log_start_offset());
         }
-        write(&self.disk, &self.folder, offset)?;
+        if let Err(error) = write(&self.disk, &self.folder, offset) {
+            self.poison_unless_full(&error);
+            return Err(match space::is_full(&error) {
+                true => StorageError::Full,
+                false => StorageError::Poisoned,
+            });
+        }
         let start = {
             let mut state = self.state();
             state.log.raise_start(offset);

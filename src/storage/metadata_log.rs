@@ -113,19 +113,19 @@ impl MetadataLog {
         records: &[Record],
         now: TimestampMs,
     ) -> Result<Offset, StorageError> {
-        let mut end = 0;
+        let mut batches = Vec::new();
         for records in records.chunks(BATCH_RECORDS_MAX) {
             let bytes = batch_of(records, now);
             let header = BatchHeader::parse(&bytes).map_err(|_| StorageError::Poisoned)?;
             self.bytes_since_snapshot.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-            let mut batches = [Prepared::new(header, bytes)];
-            let result = self.partition.append(&mut batches, now).pop();
-            end = match result {
-                Some(Ok(appended)) => appended.end_offset,
-                Some(Err(AppendError::Storage(error))) => return Err(error),
-                _ => return Err(StorageError::Poisoned),
-            };
+            batches.push(Prepared::new(header, bytes));
         }
+        // All of them or, on a full disk, none.
+        let end = match self.partition.append(&mut batches, now).pop() {
+            Some(Ok(appended)) => appended.end_offset,
+            Some(Err(AppendError::Storage(error))) => return Err(error),
+            _ => return Err(StorageError::Poisoned),
+        };
         self.partition.durable(end).await?;
         Ok(end - 1)
     }
@@ -141,7 +141,8 @@ impl MetadataLog {
         let disk = &self.partition.disk;
         let end = image.revision + 1;
         let path = self.partition.folder.join(format!("{end:020}-{LEADER_EPOCH:010}.checkpoint"));
-        disk.replace_file(&path, &snapshot_bytes(image, now))?;
+        disk.replace_file(&path, &snapshot_bytes(image, now))
+            .inspect_err(|error| self.partition.poison_unless_full(error))?;
         let removed = {
             let mut state = self.partition.state();
             if state.log.end_offset() != end || state.log.active().size == 0 {

@@ -21,6 +21,7 @@ pub mod recover;
 pub mod rocks;
 pub mod schema;
 mod sealed_offset;
+pub mod space;
 mod swap;
 pub mod waiters;
 

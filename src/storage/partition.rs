@@ -1,24 +1,25 @@
 //! One partition: its log's rules, its files, and those who wait for it. Appends are ordered under
 //! one mutex; durability follows through the flusher; readers wait for a number of bytes.
 
+mod write;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Instant;
 
-use super::append::{AppendResult, Appended, Prepared};
 use super::disk::{Disk, File};
-use super::error::{AppendError, StorageError};
+use super::error::{self, StorageError};
 use super::flusher::FlusherHandle;
 use super::force::{Force, Found};
 use super::layout;
+use super::space;
 use super::waiters::{FetchWaiter, Fetches, Syncs};
 use crate::config::dynamic::TopicConfig;
-use crate::kernel::batch::{self, HEADER_SIZE};
-use crate::kernel::log::producers::Error as ProducerError;
-use crate::kernel::log::{Judgement, Limits, Log, Place};
-use crate::kernel::types::{LeaderEpoch, Offset, TimestampMs, TopicIdPartition};
+use crate::kernel::log::undo::Undo;
+use crate::kernel::log::{Limits, Log, Place};
+use crate::kernel::types::{LeaderEpoch, Offset, TopicIdPartition};
 use crate::metrics::histogram::Histogram;
 use crate::metrics::traffic::Traffic;
 
@@ -33,12 +34,9 @@ pub enum Durability {
     None,
 }
 
-/// Bytes written since write-back was last asked for that make it worth asking again.
-const WRITE_BACK_BYTES: u64 = 8 * 1024 * 1024;
-
-/// Bytes in the active segment since the last checkpoint that make another one worth storing: so
-/// much is read again after a crash.
-const CHECKPOINT_BYTES: u64 = 128 * 1024 * 1024;
+/// Topics that the broker keeps its own state in. A failed write of theirs ends the process.
+const VITAL: [&str; 4] =
+    ["__cluster_metadata", "__consumer_offsets", "__transaction_state", "__share_group_state"];
 
 /// One partition of a topic on this broker.
 pub struct Partition {
@@ -53,6 +51,7 @@ pub struct Partition {
     traffic: Traffic,
     traffic_of_all: Arc<Traffic>,
     durability: Durability,
+    is_vital: bool,
     flusher: FlusherHandle,
     config: RwLock<Arc<TopicConfig>>,
     leader_epoch: AtomicI32,
@@ -89,6 +88,8 @@ pub struct State {
     /// When the topic wants a sync that no producer asked for.
     pub force: Force,
     write_back_from: u64,
+    /// How the log was before the append that runs.
+    undo: Undo,
 }
 
 /// What a partition is made of when it is opened.
@@ -126,6 +127,7 @@ impl Partition {
         let force = Force::new(&parts.config, parts.durability);
         let read = !parts.unsynced.is_empty();
         let folders = if read { layout::folders_to(&parts.folder) } else { Vec::new() };
+        let is_vital = VITAL.contains(&&*parts.topic);
         Arc::new(Partition {
             id: parts.id,
             topic: parts.topic,
@@ -134,6 +136,7 @@ impl Partition {
             traffic: Traffic::default(),
             traffic_of_all: parts.traffic,
             durability: parts.durability,
+            is_vital,
             flusher: parts.flusher,
             config: RwLock::new(parts.config),
             leader_epoch: AtomicI32::new(parts.leader_epoch),
@@ -149,6 +152,7 @@ impl Partition {
                 checkpointed_size: write_back_from,
                 force,
                 write_back_from,
+                undo: Undo::default(),
             }),
             poisoned: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
@@ -231,199 +235,6 @@ impl Partition {
         Ok(())
     }
 
-    /// Appends batches in order with one vectored write per segment. The order is fixed and the
-    /// records can be read when this returns; use [`Partition::durable`] to wait for the disk.
-    pub fn append(
-        self: &Arc<Self>,
-        batches: &mut [Prepared],
-        now: TimestampMs,
-    ) -> Vec<AppendResult> {
-        let mut state = self.state();
-        // Under the mutex: nothing is appended behind a failed write or into a removed folder.
-        if let Err(error) = self.check_online() {
-            return batches.iter().map(|_| Err(error.clone().into())).collect();
-        }
-        let start_offset = state.log.end_offset();
-        let (results, bytes, written) = self.append_ordered(&mut state, batches, now);
-        let end_offset = state.log.end_offset();
-        if let Err(error) = written {
-            self.poison(&error);
-            return results.into_iter().map(|_| Err(StorageError::Poisoned.into())).collect();
-        }
-        self.high_watermark.store(end_offset, Ordering::Release);
-        let grown = state.log.active().size.saturating_sub(state.checkpointed_size);
-        state.checkpoint_due |= grown >= CHECKPOINT_BYTES;
-        let mut sync = state.checkpoint_due;
-        if bytes > 0 {
-            let forced = state.force.append(end_offset.saturating_sub(self.synced_offset()));
-            if forced.is_forced {
-                self.forced.store(end_offset, Ordering::Release);
-                sync = true;
-            }
-            if let Some(look) = forced.look {
-                self.flusher.look_at(self, look);
-            }
-        }
-        drop(state);
-        if sync {
-            self.flusher.sync(Arc::clone(self));
-        }
-        if bytes > 0 {
-            let messages = end_offset.saturating_sub(start_offset).unsigned_abs();
-            self.traffic.add_in(messages, bytes as u64);
-            self.traffic_of_all.add_in(messages, bytes as u64);
-            self.fetch_waiters.count(bytes as i64);
-        }
-        results
-    }
-
-    fn append_ordered(
-        &self,
-        state: &mut State,
-        batches: &mut [Prepared],
-        now: TimestampMs,
-    ) -> (Vec<AppendResult>, usize, std::io::Result<()>) {
-        let mut results = Vec::with_capacity(batches.len());
-        let mut pending = Pending { first: 0, position: state.log.active().size, bytes: 0 };
-        let mut total = 0;
-        // Indexes of the batches that are really written, in order.
-        let mut accepted: Vec<usize> = Vec::with_capacity(batches.len());
-        for at in 0..batches.len() {
-            let batch = &mut batches[at];
-            let (base_offset, roll) = match self.judge(state, batch, now) {
-                Ok(placed) => placed,
-                Err(answer) => {
-                    results.push(answer);
-                    continue;
-                }
-            };
-            if roll {
-                if let Err(error) = self.write(state, batches, &accepted, &pending) {
-                    return (results, total, Err(error));
-                }
-                state.log.roll();
-                state.checkpoint_due = true;
-                state.checkpointed_size = 0;
-                pending = Pending { first: accepted.len(), position: 0, bytes: 0 };
-            }
-            let batch = &mut batches[at];
-            self.assign(batch, base_offset);
-            state.log.append(&batch.header, now);
-            accepted.push(at);
-            pending.bytes += batch.header.total_size();
-            total += batch.header.total_size();
-            results.push(Ok(Appended {
-                base_offset,
-                end_offset: batch.header.last_offset() + 1,
-                log_start_offset: state.log.log_start_offset,
-                duplicate_of: None,
-            }));
-        }
-        let written = self.write(state, batches, &accepted, &pending);
-        (results, total, written)
-    }
-
-    /// Where a batch goes, or the answer that needs no write.
-    fn judge(
-        &self,
-        state: &State,
-        batch: &Prepared,
-        now: TimestampMs,
-    ) -> Result<(Offset, bool), AppendResult> {
-        if batch.header.total_size() as u64 > state.log.limits.segment_bytes {
-            return Err(Err(AppendError::RecordListTooLarge));
-        }
-        match state.log.judge(&batch.header, now) {
-            Judgement::Append { base_offset, roll } => Ok((base_offset, roll)),
-            Judgement::Duplicate { base_offset, timestamp } => Err(Ok(Appended {
-                base_offset,
-                // The original may not be on disk yet: wait for all that is there.
-                end_offset: state.log.end_offset(),
-                log_start_offset: state.log.log_start_offset,
-                duplicate_of: Some(timestamp),
-            })),
-            Judgement::Reject(ProducerError::OutOfOrderSequence { .. }) => {
-                Err(Err(AppendError::OutOfOrderSequence))
-            }
-            Judgement::Reject(ProducerError::InvalidProducerEpoch { .. }) => {
-                Err(Err(AppendError::InvalidProducerEpoch))
-            }
-        }
-    }
-
-    fn assign(&self, batch: &mut Prepared, base_offset: Offset) {
-        batch.header.base_offset = base_offset;
-        batch.header.leader_epoch = self.leader_epoch();
-        batch::set_base_offset(&mut batch.head, base_offset);
-        batch::set_leader_epoch(&mut batch.head, batch.header.leader_epoch);
-    }
-
-    fn write(
-        &self,
-        state: &mut State,
-        batches: &[Prepared],
-        accepted: &[usize],
-        pending: &Pending,
-    ) -> std::io::Result<()> {
-        if pending.bytes == 0 {
-            return Ok(());
-        }
-        let file = self.active_file(state)?;
-        let mut pieces: Vec<&[u8]> = Vec::with_capacity(2 * (accepted.len() - pending.first));
-        for at in &accepted[pending.first..] {
-            debug_assert_eq!(batches[*at].head.len(), HEADER_SIZE);
-            pieces.push(&batches[*at].head);
-            if !batches[*at].body.is_empty() {
-                pieces.push(&batches[*at].body);
-            }
-        }
-        self.disk.write_all_at(&file, &pieces, pending.position)?;
-        let base_offset = state.log.active().base_offset;
-        if state.unsynced.last() != Some(&base_offset) {
-            state.unsynced.push(base_offset);
-        }
-        self.pace_write_back(state, &file, pending.position + pending.bytes as u64);
-        Ok(())
-    }
-
-    /// Keeps dirty data small, so that a sync has little left to do. Where nobody waits for syncs
-    /// the kernel writes back when it sees fit.
-    fn pace_write_back(&self, state: &mut State, file: &Arc<File>, end: u64) {
-        if state.write_back_from > end {
-            state.write_back_from = 0;
-        }
-        let length = end - state.write_back_from;
-        if length >= WRITE_BACK_BYTES && self.durability == Durability::Fsync {
-            self.flusher.write_back(Arc::clone(file), state.write_back_from, length);
-            state.write_back_from = end;
-        }
-    }
-
-    fn active_file(&self, state: &mut State) -> std::io::Result<Arc<File>> {
-        let base_offset = state.log.active().base_offset;
-        if let Some(file) = state.files.get(&base_offset) {
-            return Ok(Arc::clone(file));
-        }
-        if state.files.is_empty() {
-            self.disk.create_folder(&self.folder)?;
-        }
-        let path = layout::segment_file(&self.folder, base_offset);
-        state.folders_unsynced.extend(layout::folders_to(&self.folder));
-        let file = Arc::new(self.disk.open_segment(&path)?);
-        state.files.insert(base_offset, Arc::clone(&file));
-        Ok(file)
-    }
-
-    /// Closes the active segment and starts the next one, on disk too: when the older segments go,
-    /// the empty file is all that tells a restart where the log continues.
-    pub fn roll(&self, state: &mut State) -> std::io::Result<()> {
-        state.log.roll();
-        state.checkpoint_due = true;
-        state.checkpointed_size = 0;
-        self.active_file(state)?;
-        self.disk.sync_folder(&self.folder)
-    }
-
     /// Looks a place up and opens the segment it lies in, as it is at this moment.
     pub fn locate(
         &self,
@@ -457,15 +268,46 @@ impl Partition {
         Ok(file)
     }
 
-    /// Takes the partition offline after a failed write or sync: the first failure is the last.
+    /// Takes the partition offline after a failed write or sync: the first failure is the last. A
+    /// broker that cannot keep its own state any more ends with it.
     pub fn poison(&self, error: &std::io::Error) {
         if self.poisoned.swap(true, Ordering::AcqRel) {
             return;
+        }
+        if self.is_vital && self.flusher.is_vital_to_process() {
+            error::end_process(&format!(
+                "{}-{} cannot be written: {error}",
+                self.topic, self.id.partition
+            ));
         }
         tracing::error!(topic = %self.topic, partition = self.id.partition, %error,
             "a write failed: the partition is offline until the broker is restarted");
         self.sync_waiters.fail(&StorageError::Poisoned);
         self.fetch_waiters.count(i64::MAX / 2);
+    }
+
+    /// Takes the partition offline unless there was only no room, which passes.
+    pub fn poison_unless_full(&self, error: &std::io::Error) {
+        match space::is_full(error) {
+            true => self.flusher.ran_out_of_space(),
+            false => self.poison(error),
+        }
+    }
+
+    /// Whether there is room for so many bytes, as far as that can be known before they are
+    /// written. What the broker keeps for itself is let into the reserve.
+    pub fn check_room(&self, bytes: usize) -> Result<(), StorageError> {
+        let space = self.flusher.space();
+        let is_admitted = match self.is_vital {
+            true => space.admits_vital(),
+            false => space.admits(bytes),
+        };
+        if is_admitted {
+            return Ok(());
+        }
+        self.check_online()?;
+        self.flusher.watch_space();
+        Err(StorageError::Full)
     }
 
     /// Ends the partition's life with its topic.
@@ -561,14 +403,4 @@ impl Partition {
     pub fn publish_log_start(&self, offset: Offset) {
         self.log_start_offset.fetch_max(offset, Ordering::AcqRel);
     }
-}
-
-/// The part of an append that waits for the next write.
-struct Pending {
-    /// First of the accepted batches that is not written.
-    first: usize,
-    /// Where it goes in the active segment.
-    position: u64,
-    /// Bytes of all of them.
-    bytes: usize,
 }

@@ -3,8 +3,11 @@
 //! that names their type; each type's form is a file in `schema`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rocksdb::{BlockBasedOptions, Cache, DB, Direction, IteratorMode, Options, WriteBatch};
+
+use super::space::Space;
 
 const WRITE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 const BLOCK_CACHE_BYTES: usize = 8 * 1024 * 1024;
@@ -15,6 +18,7 @@ const WAL_BYTES_MAX: u64 = 32 * 1024 * 1024;
 pub struct Rocks {
     db: DB,
     path: PathBuf,
+    space: Arc<Space>,
 }
 
 /// The database could be neither opened nor made anew.
@@ -67,11 +71,16 @@ fn options() -> Options {
 impl Rocks {
     /// Opens the database in `path`. One that is damaged is set aside under another name, and an
     /// empty one takes its place: its contents are rebuilt from the logs.
-    pub fn open(path: &Path) -> Result<Rocks, OpenError> {
+    pub fn open(path: &Path, space: Arc<Space>) -> Result<Rocks, OpenError> {
+        space.make_room();
         let first = match DB::open(&options(), path) {
-            Ok(db) => return Ok(Rocks { db, path: path.to_owned() }),
+            Ok(db) => return Ok(Rocks { db, path: path.to_owned(), space }),
             Err(error) => error,
         };
+        if space.is_exhausted() {
+            // It is not damaged, and another would find no room either.
+            return Err(OpenError { path: path.to_owned(), reason: first.to_string() });
+        }
         tracing::warn!(path = %path.display(), error = %first,
             "RocksDB cannot be opened; it is rebuilt from the logs");
         let aside = path.with_extension("damaged");
@@ -84,9 +93,14 @@ impl Rocks {
             .map_err(|error| error.to_string())
             .and_then(|()| DB::open(&options(), path).map_err(|error| error.to_string()));
         match reopened {
-            Ok(db) => Ok(Rocks { db, path: path.to_owned() }),
+            Ok(db) => Ok(Rocks { db, path: path.to_owned(), space }),
             Err(reason) => Err(OpenError { path: path.to_owned(), reason }),
         }
+    }
+
+    /// The room that it writes in.
+    pub fn space(&self) -> &Space {
+        &self.space
     }
 
     /// Reads a key. Damage is logged and answered as absence, because all can be rebuilt.
@@ -103,10 +117,10 @@ impl Rocks {
     /// Applies changes together. A failed write ends the process: what follows could not be
     /// told from what was lost.
     pub fn commit(&self, changes: Changes) {
+        self.space.make_room();
         if let Err(error) = self.db.write(changes.0) {
-            tracing::error!(path = %self.path.display(), %error,
-                "RocksDB cannot be written; the broker stops. Check the disk and start again");
-            std::process::exit(1);
+            let path = self.path.display();
+            super::error::end_process(&format!("RocksDB in {path} cannot be written: {error}"));
         }
     }
 

@@ -45,7 +45,7 @@ pub fn install(partition: &Arc<Partition>, old: &[Segment], new: Segment) -> io:
     let draft = draft_file(folder, base_offset);
     let swap = with_ending(folder, base_offset, layout::SWAP);
     disk.rename(&draft, &swap)?;
-    disk.sync_folder(folder)?;
+    disk.sync_folder(folder).inspect_err(|error| partition.poison(error))?;
     // No checkpoint is captured before and stored after: it would name the old files.
     let turn = partition.sync_turn();
     let mut state = partition.state();
@@ -69,7 +69,7 @@ pub fn install(partition: &Arc<Partition>, old: &[Segment], new: Segment) -> io:
     state.checkpoint_due = true;
     drop(state);
     drop(turn);
-    disk.sync_folder(folder)?;
+    disk.sync_folder(folder).inspect_err(|error| partition.poison(error))?;
     for segment in old {
         disk.remove_file(&with_ending(folder, segment.base_offset, layout::DELETED))?;
     }

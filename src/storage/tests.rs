@@ -19,6 +19,7 @@ use crate::config::dynamic::{BrokerDefaults, TopicConfig};
 use crate::kernel::batch::{BatchBuilder, BatchHeader};
 use crate::kernel::meta::{Image, Record};
 use crate::kernel::types::{Offset, TopicIdPartition, Uuid};
+use crate::storage::space::Space;
 
 static FOLDERS: AtomicU32 = AtomicU32::new(0);
 
@@ -40,8 +41,10 @@ impl Place {
     }
 
     fn open(&self) -> Open {
-        let rocks = Arc::new(Rocks::open(&self.folder.join(layout::ROCKS)).unwrap());
-        let flusher = Flusher::start(Arc::clone(&rocks), Arc::default()).unwrap();
+        let rocks =
+            Arc::new(Rocks::open(&self.folder.join(layout::ROCKS), Space::unlimited()).unwrap());
+        let flusher =
+            Flusher::start(Arc::clone(&rocks), Arc::default(), Space::unlimited()).unwrap();
         let partitions = Partitions::new(
             Disk::Os,
             self.folder.clone(),

@@ -24,6 +24,12 @@ pub fn coordinator(settings: &[&str]) -> Broker {
     broker
 }
 
+/// Asks for a coordinator, as every client does before anything else.
+pub fn find_coordinator(client: &mut Client) {
+    let request = FindCoordinatorRequest::default().with_key(text("g"));
+    assert_eq!(client.call(request, 3).error_code, 0);
+}
+
 /// "No member ID was given yet".
 pub const NOBODY: &str = "";
 

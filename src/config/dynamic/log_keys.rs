@@ -18,6 +18,16 @@ pub(super) const LOG: &[Key] = &[
     )
     .own(),
     broker(
+        "disk.reserve.bytes",
+        Long,
+        Some("67108864"),
+        Min(0),
+        "Bytes of the volume that are kept free of records, for metadata, offsets and RocksDB; at \
+         most a tenth of it. While less is free Produce is refused with KAFKA_STORAGE_ERROR, \
+         which clients retry.",
+    )
+    .own(),
+    broker(
         "produce.validation",
         String,
         Some("full"),

@@ -14,7 +14,7 @@ use crate::kernel::group::{Config, Effect, Error, Event, Groups, Now, Response, 
 use crate::kernel::records::read_records;
 use crate::kernel::types::{Offset, TimestampMs, TopicIdPartition};
 use crate::storage::append::Prepared;
-use crate::storage::error::{ReadError, StorageError};
+use crate::storage::error::{AppendError, ReadError, StorageError};
 use crate::storage::partition::Partition;
 use crate::storage::partitions::Partitions;
 use crate::storage::reader;
@@ -49,6 +49,21 @@ pub(super) struct Stepped {
     /// In elapsed time.
     pub(super) deadline: Option<i64>,
     pub(super) has_changes: bool,
+    /// The groups are not what the log says: they are to be loaded again.
+    pub(super) is_void: bool,
+}
+
+/// Why records were not appended.
+enum Failed {
+    /// No room, which passes.
+    Full,
+    Other(String),
+}
+
+impl From<String> for Failed {
+    fn from(reason: String) -> Failed {
+        Failed::Other(reason)
+    }
 }
 
 /// Something that may be told once the log is durable up to an offset.
@@ -182,14 +197,16 @@ impl Shard {
             }
         }
         if let Err(error) = state.append(&self.partition, records, now.date) {
-            if !matches!(self.partition.check_online(), Err(StorageError::Deleted)) {
+            let is_deleted = matches!(self.partition.check_online(), Err(StorageError::Deleted));
+            if let (Failed::Other(error), false) = (&error, is_deleted) {
                 tracing::error!(partition = self.partition.id.partition, %error,
                     "groups cannot be stored: they are unavailable until the broker is restarted");
             }
             state.groups.step(now, Event::Unload, &mut Vec::new());
             // Everybody who waits sees that nobody will answer.
             state.waiting.clear();
-            return Stepped { deadline: None, has_changes: false };
+            let is_void = matches!(error, Failed::Full);
+            return Stepped { deadline: None, has_changes: false, is_void };
         }
         let end_offset = state.end_offset;
         for (ticket, value) in replies {
@@ -199,7 +216,18 @@ impl Shard {
                 let _ = waiting.send(Settling { partition, end_offset, value });
             }
         }
-        Stepped { deadline: state.groups.next_deadline(), has_changes: !state.changes.is_empty() }
+        let has_changes = !state.changes.is_empty();
+        Stepped { deadline: state.groups.next_deadline(), has_changes, is_void: false }
+    }
+
+    /// Where its records are.
+    pub(super) fn id(&self) -> TopicIdPartition {
+        self.partition.id
+    }
+
+    /// Whether its records find room on the disk, as far as is known.
+    pub(super) fn has_room(&self) -> bool {
+        !matches!(self.partition.check_room(0), Err(StorageError::Full))
     }
 
     pub(super) fn deadline(&self) -> Option<i64> {
@@ -264,7 +292,7 @@ impl State {
         partition: &Arc<Partition>,
         records: Vec<Record>,
         now: TimestampMs,
-    ) -> Result<(), String> {
+    ) -> Result<(), Failed> {
         if records.is_empty() {
             return Ok(());
         }
@@ -280,7 +308,10 @@ impl State {
             batches.push(prepare(builder)?);
         }
         for result in partition.append(&mut batches, now) {
-            let appended = result.map_err(|error| error.to_string())?;
+            let appended = result.map_err(|error| match error {
+                AppendError::Storage(StorageError::Full) => Failed::Full,
+                error => Failed::Other(error.to_string()),
+            })?;
             self.end_offset = self.end_offset.max(appended.end_offset);
         }
         self.changes.extend(records.into_iter().map(|record| (record.key, record.value)));

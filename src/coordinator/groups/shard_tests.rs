@@ -11,6 +11,7 @@ use crate::kernel::types::{TopicIdPartition, Uuid};
 use crate::storage::disk::Disk;
 use crate::storage::flusher::Flusher;
 use crate::storage::partition::Durability;
+use crate::storage::space::Space;
 
 /// A moment at which both clocks show the same.
 fn at(ms: i64) -> Now {
@@ -37,8 +38,8 @@ fn place(name: &str) -> Place {
     let folder = std::env::temp_dir().join(format!("felice-shard-{}-{name}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
-    let rocks = Arc::new(Rocks::open(&folder.join("rocksdb")).unwrap());
-    let flusher = Flusher::start(Arc::clone(&rocks), Arc::default()).unwrap();
+    let rocks = Arc::new(Rocks::open(&folder.join("rocksdb"), Space::unlimited()).unwrap());
+    let flusher = Flusher::start(Arc::clone(&rocks), Arc::default(), Space::unlimited()).unwrap();
     let durability = Durability::Fsync;
     let partitions = Partitions::new(
         Disk::Os,

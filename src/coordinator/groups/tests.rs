@@ -17,6 +17,7 @@ use crate::storage::flusher::Flusher;
 use crate::storage::metadata_log::{self, MetadataLog};
 use crate::storage::partition::Durability;
 use crate::storage::rocks::Rocks;
+use crate::storage::space::Space;
 
 struct Place {
     folder: PathBuf,
@@ -39,8 +40,8 @@ async fn place(name: &str) -> Place {
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     let config = NodeConfig::load(&Sources::default()).unwrap();
-    let rocks = Arc::new(Rocks::open(&folder.join("rocksdb")).unwrap());
-    let flusher = Flusher::start(Arc::clone(&rocks), Arc::default()).unwrap();
+    let rocks = Arc::new(Rocks::open(&folder.join("rocksdb"), Space::unlimited()).unwrap());
+    let flusher = Flusher::start(Arc::clone(&rocks), Arc::default(), Space::unlimited()).unwrap();
     let durability = Durability::Fsync;
     let partitions = Partitions::new(
         Disk::Os,

@@ -11,6 +11,7 @@ pub mod rewrite;
 pub mod segment;
 #[cfg(test)]
 mod tests;
+pub mod undo;
 
 use self::epochs::LeaderEpochs;
 use self::producers::{Producers, Verdict};

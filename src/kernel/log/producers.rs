@@ -109,8 +109,9 @@ impl Batch {
     }
 }
 
+/// What is remembered of one producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Producer {
+pub(super) struct Producer {
     epoch: i16,
     /// How many of `batches` are filled, oldest first.
     count: u8,
@@ -236,6 +237,19 @@ impl Producers {
             return Verdict::Reject(error);
         }
         Verdict::Append
+    }
+
+    /// What is remembered of a producer, to be put back if an append comes to nothing.
+    pub(super) fn state(&self, producer_id: i64) -> Option<Producer> {
+        self.producers.get(&producer_id).copied()
+    }
+
+    /// Remembers of a producer what was remembered before.
+    pub(super) fn put_back(&mut self, producer_id: i64, state: Option<Producer>) {
+        match state {
+            Some(state) => self.producers.insert(producer_id, state),
+            None => self.producers.remove(&producer_id),
+        };
     }
 
     /// Takes in a batch that was appended, with its assigned base offset, or one replayed from the

@@ -183,3 +183,46 @@ fn a_start_behind_the_end_begins_a_segment() {
     assert_eq!(append(&mut log, batch(1, 0, 10), 0), 8);
     assert_eq!(retention::expired(&log, 0), 1);
 }
+
+fn batch_of(producer_id: i64, base_sequence: i32) -> BatchHeader {
+    let mut header = batch(1, 5_000, 200);
+    (header.producer_id, header.producer_epoch) = (producer_id, 0);
+    header.base_sequence = base_sequence;
+    header
+}
+
+#[test]
+fn an_append_that_found_no_room_leaves_the_log_as_it_was() {
+    let mut log = Log::empty(7, limits());
+    append(&mut log, batch_of(1, 0), 1);
+    append(&mut log, batch(3, 6_000, 50), 1);
+    let mut undo = undo::Undo::default();
+    for round in 0..2 {
+        let before = log.clone();
+        undo.begin(&log);
+        // Enough for several segments, a new producer, one that is known, and a new epoch.
+        for sequence in 0..8 {
+            for mut header in [batch_of(1, sequence + 1 + round), batch_of(2, sequence)] {
+                let Judgement::Append { base_offset, roll } = log.judge(&header, 9) else {
+                    panic!("the producer goes on")
+                };
+                if roll {
+                    log.roll();
+                }
+                (header.base_offset, header.leader_epoch) = (base_offset, 3);
+                undo.note(&log, &header);
+                log.append(&header, 9);
+            }
+        }
+        assert_eq!(undo.active(), (before.active().base_offset, before.active().size));
+        let added = log.segments[before.segments.len()..].iter().map(|s| s.base_offset);
+        let added: Vec<_> = added.collect();
+        assert!(added.len() >= 2, "{round}: {}", added.len());
+        assert_eq!(undo.apply(&mut log), added);
+        assert_eq!(log.segments, before.segments);
+        assert_eq!(log.producers, before.producers);
+        assert_eq!(log.epochs, before.epochs);
+        assert_eq!(undo.apply(&mut log), [0; 0], "once is enough");
+        append(&mut log, batch_of(1, 1 + round), 2);
+    }
+}
