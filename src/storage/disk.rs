@@ -252,6 +252,15 @@ pub fn start_write_back(file: &File, position: u64, length: u64) {
     }
 }
 
+/// Ends the process with one message and code 1: what the broker keeps for itself cannot be
+/// written, so what follows could not be told from what was lost.
+pub fn end_process(reason: &str) -> ! {
+    tracing::error!("{reason}; the broker stops. Check the disk and start it again");
+    // SAFETY: it takes no pointers. Nothing may run after it: the handlers of an orderly exit would
+    // still write.
+    unsafe { libc::_exit(1) }
+}
+
 /// Lets every other thread of the machine go before the calling one.
 pub fn lower_priority() {
     // SAFETY: plain system calls about the calling thread; they take no pointers.

@@ -25,15 +25,6 @@ impl From<std::io::Error> for StorageError {
     }
 }
 
-/// Ends the process with one message and code 1: what the broker keeps for itself cannot be
-/// written, so what follows could not be told from what was lost.
-pub fn end_process(reason: &str) -> ! {
-    tracing::error!("{reason}; the broker stops. Check the disk and start it again");
-    // SAFETY: it takes no pointers. Nothing may run after it: the handlers of an orderly exit would
-    // still write.
-    unsafe { libc::_exit(1) }
-}
-
 /// A read failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ReadError {

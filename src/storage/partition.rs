@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Instant;
 
-use super::disk::{Disk, File};
-use super::error::{self, StorageError};
+use super::disk::{self, Disk, File};
+use super::error::StorageError;
 use super::flusher::FlusherHandle;
 use super::force::{Force, Found};
 use super::layout;
@@ -275,7 +275,7 @@ impl Partition {
             return;
         }
         if self.is_vital && self.flusher.is_vital_to_process() {
-            error::end_process(&format!(
+            disk::end_process(&format!(
                 "{}-{} cannot be written: {error}",
                 self.topic, self.id.partition
             ));

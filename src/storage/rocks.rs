@@ -120,7 +120,7 @@ impl Rocks {
         self.space.make_room();
         if let Err(error) = self.db.write(changes.0) {
             let path = self.path.display();
-            super::error::end_process(&format!("RocksDB in {path} cannot be written: {error}"));
+            super::disk::end_process(&format!("RocksDB in {path} cannot be written: {error}"));
         }
     }
 

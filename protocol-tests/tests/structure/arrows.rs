@@ -141,6 +141,7 @@ const TABLE: &[Row] = &[
             "storage::partition",
             "storage::partitions",
             "storage::reader",
+            "storage::waiters",
         ],
         never: &["std::fs", "std::os", "tokio::fs", "tokio::net", "rustix", "rocksdb"],
         only_crates: None,
