@@ -3,7 +3,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -35,7 +34,7 @@ use crate::storage::partition::{Durability, Partition};
 use crate::storage::partitions::Partitions;
 use crate::storage::rocks::Rocks;
 use crate::storage::space::Space;
-use crate::storage::{cleaner, janitor, layout};
+use crate::storage::{janitor, layout};
 
 /// A broker with what must outlive its handlers.
 pub(super) struct House {
@@ -286,15 +285,12 @@ fn registration(broker: &Broker, directory_id: Uuid) -> RegisterBrokerRecord {
 }
 
 fn start_cleaner(broker: &Broker) -> Result<Option<Cleaner>, Error> {
-    let Some(limits) = &broker.config.log.cleaner else { return Ok(None) };
-    let settings = cleaner::Settings {
-        backoff: Duration::from_millis(limits.backoff_ms),
-        key_bytes_max: limits.key_bytes_max,
-        bytes_per_second_max: limits.bytes_per_second_max,
-        decompressed_max: broker.config.log.decompression_bytes_max,
-    };
+    if !broker.config.log.cleaner_enable {
+        return Ok(None);
+    }
+    let decompressed_max = broker.config.log.decompression_bytes_max;
     let secret = fresh_uuid()?.0;
     let partitions = Arc::clone(&broker.partitions);
-    let started = Cleaner::start(partitions, broker.clock.clone(), settings, secret);
+    let started = Cleaner::start(partitions, broker.clock.clone(), decompressed_max, secret);
     started.map(Some).map_err(|error| Error::System("the cleaner cannot be started", error))
 }

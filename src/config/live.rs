@@ -1,7 +1,7 @@
 //! The settings of this broker that may change while it runs. Deliberately judges nothing: the
 //! table in [`super::dynamic`] does, before anything is kept.
 
-use super::dynamic::{BrokerDefaults, address_counts};
+use super::dynamic::{BrokerDefaults, Value, address_counts};
 use std::collections::HashMap;
 use std::net::{IpAddr, ToSocketAddrs};
 
@@ -14,6 +14,21 @@ pub struct Live {
     pub connections: Connections,
     /// Silence after which a partition forgets a producer (`producer.id.expiration.ms`).
     pub producer_id_expiration_ms: i64,
+    /// Limits of compaction.
+    pub cleaner: Cleaner,
+}
+
+/// Limits of compaction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cleaner {
+    /// Logs that are compacted at the same time (`log.cleaner.threads`).
+    pub threads: usize,
+    /// Wait between two looks for work (`log.cleaner.backoff.ms`).
+    pub backoff_ms: u64,
+    /// Memory for keys, of all threads (`log.cleaner.dedupe.buffer.size`).
+    pub key_bytes_max: usize,
+    /// Bytes read and written in a second, by all threads (`log.cleaner.io.max.bytes.per.second`).
+    pub bytes_per_second_max: u64,
 }
 
 /// Connections that are let in.
@@ -43,7 +58,24 @@ impl Live {
             per_second: defaults.number("max.connection.creation.rate"),
         };
         let producer_id_expiration_ms = defaults.number("producer.id.expiration.ms");
-        Live { connections, producer_id_expiration_ms, defaults }
+        let cleaner = cleaner(&defaults);
+        Live { connections, producer_id_expiration_ms, cleaner, defaults }
+    }
+}
+
+fn cleaner(defaults: &BrokerDefaults) -> Cleaner {
+    let number = |name: &str| defaults.number(name).max(0).unsigned_abs();
+    let bytes_per_second_max = match defaults.value("log.cleaner.io.max.bytes.per.second") {
+        // Larger than any number is no limit; what is no number or negative, the least.
+        Some(Value::Double(bytes)) => bytes as u64,
+        _ => u64::MAX,
+    };
+    Cleaner {
+        threads: usize::try_from(number("log.cleaner.threads")).unwrap_or(usize::MAX),
+        backoff_ms: number("log.cleaner.backoff.ms"),
+        key_bytes_max: usize::try_from(number("log.cleaner.dedupe.buffer.size"))
+            .unwrap_or(usize::MAX),
+        bytes_per_second_max,
     }
 }
 

@@ -140,19 +140,8 @@ pub struct Log {
     pub decompression_bytes_max: usize,
     /// Time between two looks for old segments, at least 1 (`log.retention.check.interval.ms`).
     pub retention_check_interval_ms: u64,
-    /// Limits of compaction; `None` turns it off (`log.cleaner.enable`).
-    pub cleaner: Option<Cleaner>,
-}
-
-/// Limits of compaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cleaner {
-    /// Wait between two looks for work (`log.cleaner.backoff.ms`).
-    pub backoff_ms: u64,
-    /// Memory for the keys of one cleaning (`log.cleaner.dedupe.buffer.size`).
-    pub key_bytes_max: usize,
-    /// Bytes read and written in a second (`log.cleaner.io.max.bytes.per.second`).
-    pub bytes_per_second_max: u64,
+    /// Whether logs are compacted (`log.cleaner.enable`).
+    pub cleaner_enable: bool,
 }
 
 /// Limits of reading.
@@ -407,11 +396,7 @@ fn log(settings: &Settings) -> Log {
         },
         decompression_bytes_max: settings.bytes("decompression.max.bytes"),
         retention_check_interval_ms: time(settings, "log.retention.check.interval.ms"),
-        cleaner: settings.truth("log.cleaner.enable").then(|| Cleaner {
-            backoff_ms: time(settings, "log.cleaner.backoff.ms"),
-            key_bytes_max: settings.bytes("log.cleaner.dedupe.buffer.size"),
-            bytes_per_second_max: settings.fraction("log.cleaner.io.max.bytes.per.second") as u64,
-        }),
+        cleaner_enable: settings.truth("log.cleaner.enable"),
     }
 }
 

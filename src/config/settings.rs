@@ -174,12 +174,6 @@ impl Settings {
         number.unwrap_or_else(|| panic!("{key} was checked and has a number as default"))
     }
 
-    /// The number, whole or not, of a key that has an effect and a default.
-    pub fn fraction(&self, key: &str) -> f64 {
-        let number = self.text(key).and_then(|text| text.parse().ok());
-        number.unwrap_or_else(|| panic!("{key} was checked and has a number as default"))
-    }
-
     /// [`Settings::number`] as a count: negative numbers become 0, large ones the largest.
     pub fn count(&self, key: &str) -> u32 {
         u32::try_from(self.number(key).max(0)).unwrap_or(u32::MAX)

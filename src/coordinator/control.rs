@@ -4,6 +4,7 @@
 //! atomic to clients.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 
@@ -15,6 +16,7 @@ use crate::config::live::Live;
 use crate::coordinator::quotas::Quotas;
 use crate::kernel::meta::{self, Command, Image, Outcome, Record, Resource, Topic};
 use crate::kernel::types::{LeaderEpoch, NodeId, Offset, TopicIdPartition};
+use crate::storage::cleaning;
 use crate::storage::error::StorageError;
 use crate::storage::metadata_log::{self, MetadataLog};
 use crate::storage::partitions::Partitions;
@@ -53,6 +55,7 @@ impl Control {
     ) -> Control {
         let live = configs::live(config, &image);
         partitions.set_producer_id_expiration_ms(live.producer_id_expiration_ms);
+        partitions.cleaning().change(cleaning(&live));
         let quotas = Arc::new(Quotas::new(clock.clone(), &config.quotas));
         quotas.update(image.quotas());
         let shared = Shared {
@@ -162,6 +165,7 @@ impl Shared {
             let defaults = configs::broker_defaults(&self.fixed, self.node_id, after);
             let live = Live::resolve(defaults);
             self.partitions.set_producer_id_expiration_ms(live.producer_id_expiration_ms);
+            self.partitions.cleaning().change(cleaning(&live));
             *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
         }
         let live = self.live();
@@ -220,6 +224,17 @@ impl Shared {
             // Folders are the device's business. What is left behind goes at the next start.
             tokio::task::spawn_blocking(move || partitions.discard_topic(topic_id));
         }
+    }
+}
+
+/// The limits of compaction as storage takes them.
+fn cleaning(live: &Live) -> cleaning::Settings {
+    let limits = &live.cleaner;
+    cleaning::Settings {
+        threads: limits.threads,
+        backoff: Duration::from_millis(limits.backoff_ms),
+        key_bytes_max: limits.key_bytes_max,
+        bytes_per_second_max: limits.bytes_per_second_max,
     }
 }
 

@@ -3,14 +3,13 @@
 //! ones, and has them swapped in. It runs at idle priority, within a bound on memory and bytes per
 //! second, and decides nothing that the kernel does not.
 
-use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::cleaning::Cleaning;
 use super::disk::{self, Disk, File};
 use super::flusher::sync_partition;
 use super::partition::Partition;
@@ -28,19 +27,6 @@ use crate::kernel::types::{Offset, TopicIdPartition};
 /// Bytes read, and bytes written, at a time.
 const STEP_BYTES: usize = 1024 * 1024;
 
-/// Limits of the cleaner.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Wait between two looks for work (`log.cleaner.backoff.ms`).
-    pub backoff: Duration,
-    /// Memory for the keys of one cleaning (`log.cleaner.dedupe.buffer.size`).
-    pub key_bytes_max: usize,
-    /// Bytes read and written in a second (`log.cleaner.io.max.bytes.per.second`).
-    pub bytes_per_second_max: u64,
-    /// Bytes of one batch after decompression (`decompression.max.bytes`).
-    pub decompressed_max: usize,
-}
-
 /// Why a log was not cleaned.
 #[derive(Debug, thiserror::Error)]
 enum Error {
@@ -57,57 +43,32 @@ enum Error {
     Io(#[from] io::Error),
 }
 
-#[derive(Default)]
-struct Shared {
-    stop: AtomicBool,
-    lock: Mutex<()>,
-    wake: Condvar,
-}
-
-impl Shared {
-    fn stopping(&self) -> bool {
-        self.stop.load(Ordering::Acquire)
-    }
-
-    /// Sleeps, but not beyond the stop.
-    fn sleep(&self, time: Duration) {
-        let guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.stopping() {
-            let _ = self.wake.wait_timeout(guard, time);
-        }
-    }
-}
-
 /// The running cleaner.
 pub struct Cleaner {
-    shared: Arc<Shared>,
+    cleaning: Arc<Cleaning>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Cleaner {
-    /// Starts the thread. `secret` is random: it keeps clients from making keys that look equal.
+    /// Starts the first thread, which sees to the others; limits are those of the partitions.
+    /// Batches have at most `decompressed_max` bytes when they are decompressed. `secret` is
+    /// random: it keeps clients from making keys that look equal.
     pub fn start(
         partitions: Arc<Partitions>,
         clock: Clock,
-        settings: Settings,
+        decompressed_max: usize,
         secret: [u8; 16],
     ) -> io::Result<Cleaner> {
-        let shared = Arc::<Shared>::default();
-        let mut worker = Worker::new(Arc::clone(&shared), partitions, clock, settings, secret);
-        let thread =
-            std::thread::Builder::new().name("felice-cleaner".into()).spawn(move || {
-                disk::lower_priority();
-                worker.run();
-            })?;
-        Ok(Cleaner { shared, thread: Some(thread) })
+        let cleaning = Arc::clone(partitions.cleaning());
+        let worker = Worker::new(0, partitions, clock, decompressed_max, secret);
+        let _first = cleaning.missing();
+        let thread = spawn(worker)?;
+        Ok(Cleaner { cleaning, thread: Some(thread) })
     }
 
-    /// Ends the thread; a cleaning that has begun is given up without trace.
+    /// Ends the threads; a cleaning that has begun is given up without trace.
     pub fn stop(&mut self) {
-        let guard = self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        self.shared.stop.store(true, Ordering::Release);
-        drop(guard);
-        self.shared.wake.notify_all();
+        self.cleaning.stop();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -120,6 +81,13 @@ impl Drop for Cleaner {
     }
 }
 
+fn spawn(mut worker: Worker) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name("felice-cleaner".into()).spawn(move || {
+        disk::lower_priority();
+        worker.run();
+    })
+}
+
 /// Bytes moved since a moment.
 struct Pace {
     since: Instant,
@@ -127,41 +95,68 @@ struct Pace {
 }
 
 struct Worker {
-    shared: Arc<Shared>,
+    number: usize,
+    cleaning: Arc<Cleaning>,
     partitions: Arc<Partitions>,
     clock: Clock,
-    settings: Settings,
+    decompressed_max: usize,
     secret: [u8; 16],
-    /// Logs that cannot be cleaned as they are; not tried again before the next start.
-    refused: HashSet<TopicIdPartition>,
     pace: Pace,
 }
 
 impl Worker {
     fn new(
-        shared: Arc<Shared>,
+        number: usize,
         partitions: Arc<Partitions>,
         clock: Clock,
-        settings: Settings,
+        decompressed_max: usize,
         secret: [u8; 16],
     ) -> Worker {
+        let cleaning = Arc::clone(partitions.cleaning());
         let pace = Pace { since: Instant::now(), bytes: 0 };
-        Worker { shared, partitions, clock, settings, secret, refused: HashSet::new(), pace }
+        Worker { number, cleaning, partitions, clock, decompressed_max, secret, pace }
     }
 
     fn run(&mut self) {
-        while !self.shared.stopping() {
-            if !self.clean_dirtiest() {
-                self.shared.sleep(self.settings.backoff);
+        let mut others = Vec::new();
+        while !self.cleaning.dismiss(self.number) {
+            if self.number == 0 {
+                others.retain(|other: &JoinHandle<()>| !other.is_finished());
+                others.extend(self.spawn_missing());
+            }
+            let settings = self.cleaning.settings();
+            if settings.threads == 0 || !self.clean_dirtiest() {
+                self.cleaning.sleep(settings.backoff);
             }
         }
+        for other in others {
+            // A thread that failed has said so.
+            let _ = other.join();
+        }
+    }
+
+    /// Starts the threads that are wanted beside the first.
+    fn spawn_missing(&self) -> Vec<JoinHandle<()>> {
+        let missing = self.cleaning.missing().into_iter();
+        let spawned = missing.filter_map(|number| {
+            let (partitions, clock) = (Arc::clone(&self.partitions), self.clock.clone());
+            spawn(Worker::new(number, partitions, clock, self.decompressed_max, self.secret)).ok()
+        });
+        spawned.collect()
     }
 
     /// Cleans one log. Says whether to look for another one at once.
     fn clean_dirtiest(&mut self) -> bool {
-        let Some((partition, due)) = self.dirtiest() else { return false };
+        let cleaning = Arc::clone(&self.cleaning);
+        let taken = cleaning.take(|is_free| {
+            let (partition, due) = self.dirtiest(is_free)?;
+            Some((partition.id, (partition, due)))
+        });
+        let Some((partition, due)) = taken else { return false };
         self.pace = Pace { since: Instant::now(), bytes: 0 };
-        match self.clean(&partition, &due) {
+        let cleaned = self.clean(&partition, &due);
+        self.cleaning.release(&partition.id);
+        match cleaned {
             Ok(()) => true,
             Err(Error::Overtaken) => false,
             Err(Error::Io(error)) => {
@@ -172,16 +167,20 @@ impl Worker {
             Err(error) => {
                 tracing::error!(topic = %partition.topic, partition = partition.id.partition,
                     %error, "the log cannot be compacted; not tried again before a restart");
-                self.refused.insert(partition.id);
+                self.cleaning.refuse(partition.id);
                 true
             }
         }
     }
 
     /// The log that needs cleaning most: those that waited too long first.
-    fn dirtiest(&self) -> Option<(Arc<Partition>, Due)> {
+    fn dirtiest(
+        &self,
+        is_free: &dyn Fn(&TopicIdPartition) -> bool,
+    ) -> Option<(Arc<Partition>, Due)> {
         let mut found: Option<(Arc<Partition>, Due)> = None;
-        for partition in self.partitions.all() {
+        let free = self.partitions.all().into_iter().filter(|partition| is_free(&partition.id));
+        for partition in free {
             let Some(due) = self.due(&partition) else { continue };
             let urgency = |due: &Due| (due.is_overdue, due.dirty_ratio);
             if found.as_ref().is_none_or(|(_, other)| urgency(&due) > urgency(other)) {
@@ -193,10 +192,7 @@ impl Worker {
 
     fn due(&self, partition: &Partition) -> Option<Due> {
         let config = partition.config();
-        if !config.cleanup_compact
-            || self.refused.contains(&partition.id)
-            || partition.check_online().is_err()
-        {
+        if !config.cleanup_compact || partition.check_online().is_err() {
             return None;
         }
         if partition.state().log.segments.len() < 2 {
@@ -232,7 +228,7 @@ impl Worker {
             end_offset: keys.end_offset(),
             now: self.clock.now(),
             delete_retention_ms: partition.config().delete_retention_ms,
-            decompressed_max: self.settings.decompressed_max,
+            decompressed_max: self.decompressed_max,
         };
         let count = segments.iter().take_while(|s| s.base_offset < keys.end_offset()).count();
         let segments = &segments[..count];
@@ -262,9 +258,9 @@ impl Worker {
         segments: &[Segment],
         from: Offset,
     ) -> Result<KeyMap, Error> {
-        let mut keys = KeyMap::new(self.settings.key_bytes_max, self.secret);
+        let mut keys = KeyMap::new(self.cleaning.settings().key_bytes_of_one(), self.secret);
         keys.advance(from);
-        let decompressed_max = self.settings.decompressed_max;
+        let decompressed_max = self.decompressed_max;
         for segment in segments.iter().filter(|segment| segment.end_offset > from) {
             let mut full = None;
             let source = open(partition, segment)?;
@@ -394,20 +390,25 @@ impl Worker {
             }
             position += used as u64;
             self.throttle(used as u64);
-            if self.shared.stopping() || partition.check_online().is_err() {
+            if self.cleaning.is_stopping() || partition.check_online().is_err() {
                 return Err(Error::Overtaken);
             }
         }
         Ok(())
     }
 
-    /// Counts bytes that were moved and waits until they are within the bound.
+    /// Counts bytes that were moved and waits until they are within the bound, which may change
+    /// meanwhile.
     fn throttle(&mut self, bytes: u64) {
         self.pace.bytes += bytes;
-        let least = self.pace.bytes as f64 / self.settings.bytes_per_second_max.max(1) as f64;
-        let ahead = least - self.pace.since.elapsed().as_secs_f64();
-        if ahead > 0.001 {
-            self.shared.sleep(Duration::from_secs_f64(ahead.min(60.0)));
+        while !self.cleaning.is_stopping() {
+            let most = self.cleaning.settings().bytes_per_second_of_one().max(1);
+            let least = self.pace.bytes as f64 / most as f64;
+            let ahead = least - self.pace.since.elapsed().as_secs_f64();
+            if ahead <= 0.001 {
+                return;
+            }
+            self.cleaning.sleep(Duration::from_secs_f64(ahead.min(60.0)));
         }
     }
 }

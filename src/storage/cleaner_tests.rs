@@ -11,12 +11,14 @@ use crate::kernel::batch::BatchBuilder;
 use crate::kernel::records::read_records;
 use crate::kernel::types::Uuid;
 use crate::storage::append::Prepared;
+use crate::storage::cleaning::Settings;
 use crate::storage::flusher::Flusher;
 use crate::storage::layout;
 use crate::storage::partition::Durability;
 use crate::storage::reader;
 use crate::storage::rocks::Rocks;
 use crate::storage::space::Space;
+use std::sync::atomic::Ordering;
 
 static FOLDERS: AtomicU32 = AtomicU32::new(0);
 
@@ -31,6 +33,13 @@ struct House {
     clock: Clock,
     _flusher: Flusher,
 }
+
+const SETTINGS: Settings = Settings {
+    threads: 1,
+    backoff: Duration::ZERO,
+    key_bytes_max: 0,
+    bytes_per_second_max: u64::MAX,
+};
 
 fn new_folder() -> PathBuf {
     let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
@@ -71,14 +80,9 @@ impl House {
     }
 
     fn worker(&self) -> Worker {
-        let settings = Settings {
-            backoff: Duration::ZERO,
-            key_bytes_max: 1 << 20,
-            bytes_per_second_max: u64::MAX,
-            decompressed_max: MAX,
-        };
+        self.partitions.cleaning().change(Settings { key_bytes_max: 1 << 20, ..SETTINGS });
         let partitions = Arc::clone(&self.partitions);
-        Worker::new(Arc::default(), partitions, self.clock.clone(), settings, [3; 16])
+        Worker::new(0, partitions, self.clock.clone(), MAX, [3; 16])
     }
 
     /// Appends a batch: a record with `key`, and one that makes it large.
@@ -295,7 +299,8 @@ fn a_corrupt_batch_stops_the_cleaning_of_its_log_only() {
     fs::write(&path, &bytes).unwrap();
     let mut worker = house.worker();
     assert!(worker.clean_dirtiest(), "another log may be waiting");
-    assert!(worker.refused.contains(&ID));
+    let is_free = house.partitions.cleaning().take(|is_free| Some((ID, is_free(&ID))));
+    assert_eq!(is_free, Some(false));
     assert!(!worker.clean_dirtiest());
     assert_eq!(fs::read(&path).unwrap(), bytes, "nothing was touched");
     assert!(house.files().iter().all(|name| name.ends_with(".log")));
@@ -310,7 +315,8 @@ fn more_keys_than_memory_are_cleaned_in_several_rounds() {
     let table = house.table();
     let mut worker = house.worker();
     // Room for 1,800 keys, of 6,000.
-    worker.settings.key_bytes_max = 2_048 * compaction::KEY_SIZE;
+    let key_bytes_max = 2_048 * compaction::KEY_SIZE;
+    house.partitions.cleaning().change(Settings { key_bytes_max, ..SETTINGS });
     let mut rounds = 0;
     while worker.clean_dirtiest() {
         rounds += 1;

@@ -4,6 +4,7 @@
 pub mod append;
 pub mod checkpoint;
 pub mod cleaner;
+pub mod cleaning;
 pub mod data_dir;
 pub mod disk;
 pub mod error;

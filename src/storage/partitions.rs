@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::checkpoint;
+use super::cleaning::Cleaning;
 use super::disk::Disk;
 use super::flusher::FlusherHandle;
 use super::index::Indexes;
@@ -31,6 +32,7 @@ pub struct Partitions {
     indexes: Indexes,
     durability: Durability,
     producer_id_expiration_ms: AtomicI64,
+    cleaning: Arc<Cleaning>,
     traffic: Arc<Traffic>,
     by_id: RwLock<HashMap<TopicIdPartition, Arc<Partition>, BuildHasherDefault<IdHasher>>>,
 }
@@ -83,6 +85,7 @@ impl Partitions {
             flusher,
             durability,
             producer_id_expiration_ms: AtomicI64::new(i64::MAX),
+            cleaning: Arc::default(),
             traffic,
             by_id: RwLock::default(),
         }
@@ -126,6 +129,11 @@ impl Partitions {
     /// Changes `producer.id.expiration.ms`.
     pub fn set_producer_id_expiration_ms(&self, ms: i64) {
         self.producer_id_expiration_ms.store(ms, Ordering::Relaxed);
+    }
+
+    /// Limits of compaction, which may change.
+    pub fn cleaning(&self) -> &Arc<Cleaning> {
+        &self.cleaning
     }
 
     /// Gives a partition another configuration.

@@ -13,6 +13,7 @@ use protocol_tests::batches::time;
 use protocol_tests::broker::Broker;
 use protocol_tests::client::{Client, text};
 
+use super::config_requests::*;
 use super::group_requests::*;
 use super::requests::*;
 
@@ -168,4 +169,28 @@ fn the_offsets_topic_is_compacted_too() {
         broker.restart();
         client = broker.connect();
     }
+}
+
+#[test]
+fn the_limits_of_the_cleaner_change_while_it_waits() {
+    let broker = Broker::start(&["log.cleaner.backoff.ms=3600000", "log.cleaner.threads=2"]);
+    let mut client = broker.connect();
+    create(&mut client, "t", 1, &CONFIGS);
+    for number in 0..12 {
+        produce(&mut client, "t", round(number));
+    }
+    let topics = broker.directory().join("topics");
+    std::thread::sleep(Duration::from_millis(500));
+    let before = disk(&topics).0;
+    assert!(before > 2 << 20, "nobody looks for an hour: {before}");
+    // First so slowly that it never ends, then without limit; a cleaning that runs obeys at once.
+    set(&mut client, BROKER, "1", "log.cleaner.io.max.bytes.per.second", "1000");
+    set(&mut client, BROKER, "1", "log.cleaner.threads", "4");
+    set(&mut client, BROKER, "1", "log.cleaner.backoff.ms", "10");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(disk(&topics).0, before, "a thousand bytes a second");
+    unset(&mut client, BROKER, "1", "log.cleaner.io.max.bytes.per.second");
+    wait_for("the log shrinks", || disk(&topics).0 < before);
+    let (_, table) = read(&mut client, "t");
+    assert_eq!(table.len(), 50);
 }

@@ -388,3 +388,40 @@ fn settings_outlive_a_restart() {
         assert_eq!(answer.error_code, MessageTooLarge.code());
     }
 }
+
+#[test]
+fn keys_without_effect_have_kafkas_ranges_too() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    let mut judge =
+        |name: &str, value: &str| one(&mut client, BROKER, "1", (name, SET, Some(value)));
+    for (name, value, rule) in [
+        ("num.io.threads", "0", "Value must be at least 1"),
+        ("num.io.threads", "-1", "Value must be at least 1"),
+        ("num.io.threads", "x", "Not a number of type INT"),
+        ("num.network.threads", "0", "Value must be at least 1"),
+        ("background.threads", "0", "Value must be at least 1"),
+        ("num.replica.fetchers", "0", "Value must be at least 1"),
+        ("num.recovery.threads.per.data.dir", "0", "Value must be at least 1"),
+        ("log.cleaner.io.buffer.size", "-1", "Value must be at least 0"),
+        ("log.flush.interval.messages", "0", "Value must be at least 1"),
+        ("min.insync.replicas", "0", "Value must be at least 1"),
+        ("log.preallocate", "x", "Expected value to be either true or false"),
+        ("log.local.retention.ms", "-3", "Value must be at least -2"),
+        ("remote.log.reader.threads", "0", "Value must be at least 1"),
+        ("group.coordinator.cached.buffer.max.bytes", "1", "Value must be at least 524288"),
+    ] {
+        let said = format!("Invalid value {value} for configuration {name}: {rule}");
+        assert_eq!(judge(name, value), (InvalidRequest.code(), said));
+    }
+    for (value, fits) in [("1", false), ("1048576", false), ("1048577", true)] {
+        let (code, said) = judge("log.cleaner.dedupe.buffer.size", value);
+        let rule = "requirement failed: log.cleaner.dedupe.buffer.size must be at least 1MB per \
+                    cleaner thread.";
+        assert_eq!((code == 0, said == rule), (fits, !fits), "{value}: {said}");
+    }
+    assert_eq!(judge("log.cleaner.threads", "0").0, InvalidRequest.code());
+    let fixed = judge("log.flush.scheduler.interval.ms", "5");
+    assert_eq!(fixed.0, InvalidRequest.code());
+    assert!(fixed.1.ends_with("dynamically: [log.flush.scheduler.interval.ms]"), "{}", fixed.1);
+}

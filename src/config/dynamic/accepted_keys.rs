@@ -66,6 +66,12 @@ pub fn accepted_prefix(name: &str) -> Option<Reason> {
 const UNLIMITED: &str = "9223372036854775807";
 
 impl Key {
+    /// Kafka's range, for keys that can be changed at run time: tools count on its answer.
+    const fn within(mut self, check: Check) -> Key {
+        self.check = check;
+        self
+    }
+
     /// Tools set these while they move replicas; Kafka tells them only where they are set.
     const fn throttle(mut self) -> Key {
         self.check = Check::Min(0);
@@ -73,7 +79,8 @@ impl Key {
     }
 }
 
-/// Sorted by name. Ranges are not repeated here: what has no effect cannot be wrong.
+/// Sorted by name. Ranges of keys that only files set are not repeated here: what has no effect
+/// cannot be wrong.
 pub(super) const KEYS: &[Key] = &[
     accepted("add.partitions.to.txn.retry.backoff.max.ms", Int, Some("100"), Later),
     accepted("add.partitions.to.txn.retry.backoff.ms", Int, Some("20"), Later),
@@ -82,7 +89,7 @@ pub(super) const KEYS: &[Key] = &[
     accepted("alter.log.dirs.replication.quota.window.size.seconds", Int, Some("1"), Cluster),
     accepted("authorizer.class.name", String, Some(""), Security),
     accepted("auto.leader.rebalance.enable", Boolean, Some("true"), Cluster),
-    accepted("background.threads", Int, Some("10"), Internals).dynamic(),
+    accepted("background.threads", Int, Some("10"), Internals).within(Check::Min(1)).dynamic(),
     accepted("broker.heartbeat.interval.ms", Int, Some("2000"), Cluster),
     accepted("broker.session.timeout.ms", Int, Some("9000"), Cluster),
     accepted("client.quota.callback.class", Class, None, Later),
@@ -117,7 +124,9 @@ pub(super) const KEYS: &[Key] = &[
     accepted("fetch.purgatory.purge.interval.requests", Int, Some("1000"), Internals),
     accepted("follower.fetch.last.tiered.offset.enable", Boolean, Some("false"), Tiered).dynamic(),
     accepted("follower.replication.throttled.rate", Long, Some(UNLIMITED), Cluster).throttle(),
-    accepted("group.consumer.assignment.interval.ms", Int, Some("1000"), Later).dynamic(),
+    accepted("group.consumer.assignment.interval.ms", Int, Some("1000"), Later)
+        .within(Check::Min(0))
+        .dynamic(),
     accepted("group.consumer.assignors", List, Some("uniform,range"), Later),
     accepted("group.consumer.heartbeat.interval.ms", Int, Some("5000"), Later),
     accepted("group.consumer.max.assignment.interval.ms", Int, Some("15000"), Later),
@@ -133,6 +142,7 @@ pub(super) const KEYS: &[Key] = &[
     accepted("group.coordinator.append.linger.ms", Int, Some("-1"), Internals),
     accepted("group.coordinator.background.threads", Int, Some("2"), Internals),
     accepted("group.coordinator.cached.buffer.max.bytes", Int, Some("1048588"), Internals)
+        .within(Check::Min(524288))
         .dynamic(),
     accepted(
         "group.coordinator.rebalance.protocols",
@@ -141,7 +151,9 @@ pub(super) const KEYS: &[Key] = &[
         Later,
     ),
     accepted("group.coordinator.threads", Int, Some("4"), Internals),
-    accepted("group.share.assignment.interval.ms", Int, Some("1000"), Later).dynamic(),
+    accepted("group.share.assignment.interval.ms", Int, Some("1000"), Later)
+        .within(Check::Min(0))
+        .dynamic(),
     accepted("group.share.assignors", List, Some("simple"), Later),
     accepted("group.share.delivery.count.limit", Int, Some("5"), Later),
     accepted("group.share.heartbeat.interval.ms", Int, Some("5000"), Later),
@@ -170,7 +182,9 @@ pub(super) const KEYS: &[Key] = &[
     .hidden(),
     accepted("group.share.record.lock.duration.ms", Int, Some("30000"), Later),
     accepted("group.share.session.timeout.ms", Int, Some("45000"), Later),
-    accepted("group.streams.assignment.interval.ms", Int, Some("1000"), Later).dynamic(),
+    accepted("group.streams.assignment.interval.ms", Int, Some("1000"), Later)
+        .within(Check::Min(0))
+        .dynamic(),
     accepted("group.streams.heartbeat.interval.ms", Int, Some("5000"), Later),
     accepted("group.streams.initial.rebalance.delay.ms", Int, Some("3000"), Later),
     accepted("group.streams.max.assignment.interval.ms", Int, Some("15000"), Later),
@@ -193,14 +207,17 @@ pub(super) const KEYS: &[Key] = &[
     accepted("leader.imbalance.check.interval.seconds", Long, Some("300"), Cluster),
     accepted("leader.replication.throttled.rate", Long, Some(UNLIMITED), Cluster).throttle(),
     accepted("log.cleaner.io.buffer.load.factor", Double, Some("0.9"), Internals).dynamic(),
-    accepted("log.cleaner.io.buffer.size", Int, Some("524288"), Internals).dynamic(),
-    accepted("log.cleaner.threads", Int, Some("1"), Internals).dynamic(),
+    accepted("log.cleaner.io.buffer.size", Int, Some("524288"), Internals)
+        .within(Check::Min(0))
+        .dynamic(),
     accepted("log.dir.failure.timeout.ms", Long, Some("30000"), Cluster),
     accepted("log.flush.offset.checkpoint.interval.ms", Int, Some("60000"), Internals),
     accepted("log.flush.start.offset.checkpoint.interval.ms", Int, Some("60000"), Internals),
     accepted("log.initial.task.delay.ms", Long, Some("30000"), Internals).hidden(),
-    accepted("log.local.retention.bytes", Long, Some("-2"), Tiered).dynamic(),
-    accepted("log.local.retention.ms", Long, Some("-2"), Tiered).dynamic(),
+    accepted("log.local.retention.bytes", Long, Some("-2"), Tiered)
+        .within(Check::Min(-2))
+        .dynamic(),
+    accepted("log.local.retention.ms", Long, Some("-2"), Tiered).within(Check::Min(-2)).dynamic(),
     accepted("log.preallocate", Boolean, Some("false"), Internals).dynamic(),
     accepted("metadata.log.dir", String, None, Cluster),
     accepted("metadata.log.max.snapshot.interval.ms", Long, Some("3600000"), Cluster),
@@ -214,12 +231,14 @@ pub(super) const KEYS: &[Key] = &[
     accepted("metrics.num.samples", Int, Some("2"), Java),
     accepted("metrics.recording.level", String, Some("INFO"), Java),
     accepted("metrics.sample.window.ms", Long, Some("30000"), Java),
-    accepted("min.insync.replicas", Int, Some("1"), Cluster).dynamic(),
-    accepted("num.io.threads", Int, Some("8"), Internals).dynamic(),
-    accepted("num.network.threads", Int, Some("3"), Internals).dynamic(),
-    accepted("num.recovery.threads.per.data.dir", Int, Some("2"), Internals).dynamic(),
+    accepted("min.insync.replicas", Int, Some("1"), Cluster).within(Check::Min(1)).dynamic(),
+    accepted("num.io.threads", Int, Some("8"), Internals).within(Check::Min(1)).dynamic(),
+    accepted("num.network.threads", Int, Some("3"), Internals).within(Check::Min(1)).dynamic(),
+    accepted("num.recovery.threads.per.data.dir", Int, Some("2"), Internals)
+        .within(Check::Min(1))
+        .dynamic(),
     accepted("num.replica.alter.log.dirs.threads", Int, None, Cluster),
-    accepted("num.replica.fetchers", Int, Some("1"), Cluster).dynamic(),
+    accepted("num.replica.fetchers", Int, Some("1"), Cluster).within(Check::Min(1)).dynamic(),
     accepted("offsets.commit.timeout.ms", Int, Some("5000"), Internals),
     accepted("offsets.load.buffer.size", Int, Some("5242880"), Internals),
     accepted("offsets.topic.compression.codec", Int, Some("0"), Internals),
@@ -233,12 +252,17 @@ pub(super) const KEYS: &[Key] = &[
     accepted("process.roles", List, None, Cluster),
     accepted("producer.purgatory.purge.interval.requests", Int, Some("1000"), Internals),
     accepted("queued.max.requests", Int, Some("500"), Internals),
-    accepted("remote.fetch.max.wait.ms", Int, Some("500"), Tiered).dynamic(),
-    accepted("remote.list.offsets.request.timeout.ms", Long, Some("30000"), Tiered).dynamic(),
+    accepted("remote.fetch.max.wait.ms", Int, Some("500"), Tiered).within(Check::Min(1)).dynamic(),
+    accepted("remote.list.offsets.request.timeout.ms", Long, Some("30000"), Tiered)
+        .within(Check::Min(1))
+        .dynamic(),
     accepted("remote.log.index.file.cache.total.size.bytes", Long, Some("1073741824"), Tiered)
+        .within(Check::Min(1))
         .dynamic(),
     accepted("remote.log.index.file.cache.ttl.ms", Long, Some("900000"), Tiered).hidden(),
-    accepted("remote.log.manager.copier.thread.pool.size", Int, Some("10"), Tiered).dynamic(),
+    accepted("remote.log.manager.copier.thread.pool.size", Int, Some("10"), Tiered)
+        .within(Check::Min(1))
+        .dynamic(),
     accepted(
         "remote.log.manager.copy.max.bytes.per.second",
         Long,
@@ -248,7 +272,9 @@ pub(super) const KEYS: &[Key] = &[
     .dynamic(),
     accepted("remote.log.manager.copy.quota.window.num", Int, Some("11"), Tiered),
     accepted("remote.log.manager.copy.quota.window.size.seconds", Int, Some("1"), Tiered),
-    accepted("remote.log.manager.expiration.thread.pool.size", Int, Some("10"), Tiered).dynamic(),
+    accepted("remote.log.manager.expiration.thread.pool.size", Int, Some("10"), Tiered)
+        .within(Check::Min(1))
+        .dynamic(),
     accepted(
         "remote.log.manager.fetch.max.bytes.per.second",
         Long,
@@ -258,7 +284,9 @@ pub(super) const KEYS: &[Key] = &[
     .dynamic(),
     accepted("remote.log.manager.fetch.quota.window.num", Int, Some("11"), Tiered),
     accepted("remote.log.manager.fetch.quota.window.size.seconds", Int, Some("1"), Tiered),
-    accepted("remote.log.manager.follower.thread.pool.size", Int, Some("2"), Tiered).dynamic(),
+    accepted("remote.log.manager.follower.thread.pool.size", Int, Some("2"), Tiered)
+        .within(Check::Min(1))
+        .dynamic(),
     accepted("remote.log.manager.task.interval.ms", Long, Some("30000"), Tiered),
     accepted("remote.log.manager.task.retry.backoff.max.ms", Long, Some("30000"), Tiered).hidden(),
     accepted("remote.log.manager.task.retry.backoff.ms", Long, Some("500"), Tiered).hidden(),
@@ -278,7 +306,7 @@ pub(super) const KEYS: &[Key] = &[
     accepted("remote.log.metadata.manager.impl.prefix", String, Some("rlmm.config."), Tiered),
     accepted("remote.log.metadata.manager.listener.name", String, None, Tiered),
     accepted("remote.log.reader.max.pending.tasks", Int, Some("100"), Tiered),
-    accepted("remote.log.reader.threads", Int, Some("10"), Tiered).dynamic(),
+    accepted("remote.log.reader.threads", Int, Some("10"), Tiered).within(Check::Min(1)).dynamic(),
     accepted("remote.log.storage.manager.class.name", String, None, Tiered),
     accepted("remote.log.storage.manager.class.path", String, None, Tiered),
     accepted("remote.log.storage.manager.impl.prefix", String, Some("rsm.config."), Tiered),
@@ -362,6 +390,7 @@ pub(super) const KEYS: &[Key] = &[
     accepted("server.max.startup.time.ms", Long, Some("9223372036854775807"), Internals).hidden(),
     accepted("share.coordinator.append.linger.ms", Int, Some("-1"), Internals),
     accepted("share.coordinator.cached.buffer.max.bytes", Int, Some("1048588"), Internals)
+        .within(Check::Min(524288))
         .dynamic(),
     accepted("share.coordinator.cold.partition.snapshot.interval.ms", Int, Some("300000"), Later)
         .hidden(),

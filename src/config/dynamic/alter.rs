@@ -80,10 +80,32 @@ pub fn validate_broker_settings(
     if !of_one_broker && !own.is_empty() {
         return Err(Error::PerBroker(own));
     }
+    check_cleaner(settings)?;
     if settings.get("log.retention.ms").is_some_and(|value| value.trim() == "0") {
         return Err(Error::Conflict(
             "requirement failed: log.retention.ms must be unlimited (-1) or, greater than or \
              equal to 1"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// The keys of the cleaner as far as they were set together, in Kafka's words.
+fn check_cleaner(settings: &BTreeMap<String, String>) -> Result<(), Error> {
+    let number = |name: &str, default: i64| -> i64 {
+        let set = settings.get(name).and_then(|text| text.trim().parse().ok());
+        set.unwrap_or(default)
+    };
+    let threads = number("log.cleaner.threads", 1);
+    if threads == 0 {
+        // Kafka's own refusal is the division by this zero.
+        return Err(Error::Conflict("log.cleaner.threads must be at least 1".to_owned()));
+    }
+    if number("log.cleaner.dedupe.buffer.size", i64::MAX) / threads <= 1024 * 1024 {
+        return Err(Error::Conflict(
+            "requirement failed: log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner \
+             thread."
                 .to_owned(),
         ));
     }

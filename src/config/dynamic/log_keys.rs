@@ -160,6 +160,15 @@ pub(super) const LOG: &[Key] = &[
     )
     .dynamic(),
     broker(
+        "log.cleaner.threads",
+        Int,
+        Some("1"),
+        Min(0),
+        "Logs that are compacted at the same time, at most 32. The memory and the bytes per second \
+         are shared between them.",
+    )
+    .dynamic(),
+    broker(
         "log.cleaner.delete.retention.ms",
         Long,
         Some("86400000"),
