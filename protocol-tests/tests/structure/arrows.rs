@@ -84,6 +84,7 @@ const TABLE: &[Row] = &[
             "metrics",
             "config",
             "storage::append",
+            "storage::cleaning",
             "storage::error",
             "storage::metadata_log",
             "storage::partition",
