@@ -46,8 +46,56 @@ pub enum Command {
     Config(Config),
     /// Ask a running broker whether it answers; the exit code is 0 if it does
     Health(Health),
+    /// Look into the files of a broker
+    #[command(subcommand)]
+    Log(Log),
     /// Print the version
     Version,
+}
+
+const AFTER_LOG_HELP: &str = "\
+DIR is a data directory, the folder of one partition, or a single segment file. Nothing is changed.
+
+Exit codes:
+  0  everything is sound, and a start would change nothing
+  1  something is damaged, or the next start would cut or complete something
+  2  the command line is wrong
+  4  it cannot be read, is nothing of a broker's, or a broker runs on it";
+
+/// What `felice log` can be asked for.
+#[derive(Debug, Subcommand)]
+pub enum Log {
+    /// Verify every batch of a stopped broker, and say what the next start would do
+    #[command(after_help = AFTER_LOG_HELP)]
+    Check(Check),
+    /// Print every batch
+    #[command(after_help = AFTER_LOG_HELP)]
+    Dump(Dump),
+}
+
+/// Options of `felice log check`.
+#[derive(Args, Debug)]
+pub struct Check {
+    /// What to verify
+    #[arg(value_name = "DIR")]
+    pub path: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `felice log dump`.
+#[derive(Args, Debug)]
+pub struct Dump {
+    /// What to print
+    #[arg(value_name = "DIR")]
+    pub path: PathBuf,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Print the records too
+    #[arg(long)]
+    pub records: bool,
 }
 
 const AFTER_SERVE_HELP: &str = "\

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod coordinator;
 pub mod health;
+pub mod inspect;
 pub mod kernel;
 pub mod log_levels;
 pub mod metrics;

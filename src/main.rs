@@ -3,16 +3,19 @@
 
 use clap::Parser;
 use felice::broker;
-use felice::cli::{Cli, Command, Serve};
+use felice::cli::{Cli, Command, Log, Serve};
 use felice::config::{DEFAULTS_TOML, NodeConfig, dynamic};
 use felice::health;
+use felice::inspect::{self, Error, Verdict};
 use felice::metrics::table;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
 /// The command line or the configuration is wrong. The other codes belong to [`broker::run`]'s
 /// error.
 const EXIT_USAGE: u8 = 2;
+/// Files cannot be looked at, as `felice serve` ends if they cannot be used.
+const EXIT_DATA: u8 = 4;
 
 fn main() -> ExitCode {
     match Cli::parse().command {
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        Command::Log(asked) => look(&asked),
         Command::Version => print(concat!("felice ", env!("CARGO_PKG_VERSION"), "\n")),
     }
 }
@@ -45,6 +49,27 @@ fn run(serve: Serve) -> ExitCode {
         Err(error) => {
             eprintln!("felice: {error}");
             ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn look(asked: &Log) -> ExitCode {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let looked = match asked {
+        Log::Check(asked) => inspect::check(&asked.path, asked.json, &mut out),
+        Log::Dump(asked) => inspect::dump(&asked.path, asked.json, asked.records, &mut out),
+    };
+    let looked = looked.and_then(|verdict| out.flush().map(|()| verdict).map_err(Error::Output));
+    match looked {
+        Ok(Verdict::Sound) => ExitCode::SUCCESS,
+        Ok(Verdict::Unsound) => ExitCode::FAILURE,
+        // A reader that has seen enough is no failure.
+        Err(Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("felice: {error}");
+            ExitCode::from(EXIT_DATA)
         }
     }
 }

@@ -26,6 +26,9 @@ pub const CLEANED: &str = ".cleaned";
 /// Ending of a compacted segment that is complete and about to take its place.
 pub const SWAP: &str = ".swap";
 
+/// Ending of a snapshot of the metadata, as Kafka names it.
+pub const SNAPSHOT: &str = ".checkpoint";
+
 /// Folder of a topic's partitions.
 pub fn topic_folder(data: &Path, topic_id: Uuid) -> PathBuf {
     data.join(TOPICS).join(topic_id.to_string())

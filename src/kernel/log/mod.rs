@@ -9,6 +9,7 @@ pub mod recovery;
 pub mod retention;
 pub mod rewrite;
 pub mod segment;
+pub mod soundness;
 #[cfg(test)]
 mod tests;
 pub mod undo;

@@ -3,7 +3,7 @@
 
 use super::Log;
 use crate::kernel::batch::{self, BatchHeader, HEADER_SIZE};
-use crate::kernel::types::TimestampMs;
+use crate::kernel::types::{Offset, TimestampMs};
 
 /// What became of a piece of a segment file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,11 @@ pub enum End {
     },
     /// The next bytes are not a valid batch.
     Corrupt,
+}
+
+/// The largest offset that may follow a segment's last record.
+pub fn offset_max(base_offset: Offset) -> Offset {
+    base_offset.saturating_add(i64::from(i32::MAX)).saturating_add(1)
 }
 
 /// Takes every whole batch at the beginning of `bytes` into the active segment of `log`.

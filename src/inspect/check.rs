@@ -1,0 +1,265 @@
+//! The check: every batch of every segment is read, and what the next start would do is foretold by
+//! the rules that it follows.
+
+use std::fmt::Write;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use serde::Serialize;
+
+use super::Error;
+use super::place::{Folder, Place, SegmentFile};
+use crate::kernel::log::recovery;
+use crate::kernel::log::soundness::{Damage, Expected, Source, Step, Walk};
+use crate::kernel::types::{NO_TIMESTAMP, Offset};
+use crate::storage::layout;
+
+/// What was found.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    path: String,
+    /// Whether every batch is sound and a start would change nothing.
+    pub sound: bool,
+    partitions: Vec<Partition>,
+}
+
+#[derive(Debug, Serialize)]
+struct Partition {
+    folder: String,
+    segments: Vec<Segment>,
+    /// What the next start would do, besides reading.
+    recovery: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Segment {
+    file: String,
+    bytes: u64,
+    batches: u64,
+    records: u64,
+    base_offset: Offset,
+    next_offset: Offset,
+    max_timestamp: i64,
+    damage: Vec<Damaged>,
+    #[serde(skip)]
+    base: Offset,
+    /// Where a tail begins that no sound batch follows.
+    #[serde(skip)]
+    tail: Option<u64>,
+    #[serde(skip)]
+    is_snapshot: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Damaged {
+    position: u64,
+    end: u64,
+    offset: Offset,
+    /// Not known of what lies at the end of the last segment.
+    next_offset: Option<Offset>,
+    reason: String,
+}
+
+/// Checks everything at a place.
+pub fn check(place: &Place) -> Result<Report, Error> {
+    let mut partitions = Vec::new();
+    for folder in &place.folders {
+        partitions.push(partition(folder)?);
+    }
+    let sound = partitions.iter().all(|partition| {
+        partition.recovery.is_empty() && partition.segments.iter().all(|s| s.damage.is_empty())
+    });
+    Ok(Report { path: place.path.display().to_string(), sound, partitions })
+}
+
+fn partition(folder: &Folder) -> Result<Partition, Error> {
+    let mut segments = Vec::new();
+    for (at, file) in folder.segments.iter().enumerate() {
+        let next = folder.segments.get(at + 1).filter(|next| !next.is_snapshot);
+        let most_offset =
+            next.map_or_else(|| recovery::offset_max(file.base_offset), |next| next.base_offset);
+        let read = segment(file, most_offset);
+        segments.push(read.map_err(|error| Error::Io(file.path.clone(), error))?);
+    }
+    let mut recovery: Vec<String> =
+        folder.others.iter().filter_map(|name| leftover(name)).collect();
+    if !folder.is_part {
+        recovery.extend(foretell(&mut segments));
+    }
+    Ok(Partition { folder: folder.path.display().to_string(), segments, recovery })
+}
+
+/// What a start does with a file that is no segment.
+fn leftover(name: &str) -> Option<String> {
+    let does = if name.ends_with(layout::CLEANED) {
+        "removes the draft of a compacted segment"
+    } else if name.ends_with(layout::SWAP) {
+        "puts the compacted segment in the place of those that it was made from"
+    } else if name.ends_with(layout::DELETED) {
+        "removes what retention or compaction had taken out"
+    } else {
+        return None;
+    };
+    Some(format!("{name}: {does}"))
+}
+
+/// What a start that trusts nothing does about the ends of segments, by the rule of recovery.
+fn foretell(segments: &mut [Segment]) -> Vec<String> {
+    let logs: Vec<usize> = (0..segments.len()).filter(|at| !segments[*at].is_snapshot).collect();
+    let mut told = Vec::new();
+    for (number, at) in logs.iter().enumerate() {
+        let Some(position) = segments[*at].tail else { continue };
+        let behind = &logs[number + 1..];
+        let followed = behind.iter().any(|other| segments[*other].batches > 0);
+        let (file, bytes) = (segments[*at].file.clone(), segments[*at].bytes);
+        if followed {
+            if let (Some(next), Some(damage)) =
+                (behind.first(), segments[*at].damage.len().checked_sub(1))
+            {
+                segments[*at].damage[damage].next_offset = Some(segments[*next].base);
+            }
+            continue;
+        }
+        told.push(format!("{file}: cuts {} bytes at {position}", bytes - position));
+        told.extend(behind.iter().map(|at| format!("{}: sets it aside", segments[*at].file)));
+        break;
+    }
+    told
+}
+
+fn segment(file: &SegmentFile, most_offset: Offset) -> io::Result<Segment> {
+    let open = File::open(&file.path)?;
+    let bytes = open.metadata()?.len();
+    let mut found = Segment {
+        file: file.name(),
+        bytes,
+        batches: 0,
+        records: 0,
+        base_offset: file.base_offset,
+        next_offset: file.base_offset,
+        max_timestamp: NO_TIMESTAMP,
+        damage: Vec::new(),
+        base: file.base_offset,
+        tail: None,
+        is_snapshot: file.is_snapshot,
+    };
+    let expected = Expected { least_offset: file.base_offset, most_offset, least_epoch: -1 };
+    let source = Source::new(bytes, |buffer, position| read_at(&open, buffer, position));
+    let mut walk = Walk::new(source, 0, expected);
+    loop {
+        match walk.step()? {
+            Step::Batch { header, .. } => {
+                found.batches += 1;
+                found.records += header.record_count.max(0).unsigned_abs() as u64;
+                found.next_offset = header.next_offset();
+                found.max_timestamp = found.max_timestamp.max(header.max_timestamp);
+            }
+            Step::Damage(damage) => found.damage.push(damaged(damage)),
+            Step::Tail { position, offset, fault } => {
+                found.tail = Some(position);
+                let reason = fault.to_string();
+                found.damage.push(Damaged {
+                    position,
+                    end: bytes,
+                    offset,
+                    next_offset: None,
+                    reason,
+                });
+            }
+            Step::End => return Ok(found),
+        }
+    }
+}
+
+fn damaged(damage: Damage) -> Damaged {
+    Damaged {
+        position: damage.position,
+        end: damage.end,
+        offset: damage.offset,
+        next_offset: Some(damage.next_offset),
+        reason: damage.fault.to_string(),
+    }
+}
+
+/// Reads as much of a file as there is room for.
+pub fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+    let mut read = 0;
+    while read < buffer.len() {
+        match file.read_at(&mut buffer[read..], position + read as u64) {
+            Ok(0) => break,
+            Ok(more) => read += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}
+
+impl Report {
+    /// As one JSON object, with a line end.
+    pub fn json(&self) -> String {
+        let text = serde_json::to_string_pretty(self).expect("there are only strings and numbers");
+        text + "\n"
+    }
+
+    /// For a person.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        for partition in &self.partitions {
+            // Writing to a string never fails.
+            let _ = partition.print(&mut out);
+        }
+        let sum = |count: fn(&Segment) -> u64| -> u64 {
+            self.partitions.iter().flat_map(|partition| &partition.segments).map(count).sum()
+        };
+        let _ = writeln!(
+            out,
+            "{}: {} partitions, {} segments, {} batches, {} records, {} bytes, {}",
+            self.path,
+            self.partitions.len(),
+            sum(|_| 1),
+            sum(|segment| segment.batches),
+            sum(|segment| segment.records),
+            sum(|segment| segment.bytes),
+            match sum(|segment| segment.damage.len() as u64) {
+                0 if self.sound => "sound".to_owned(),
+                0 => "sound, but not closed".to_owned(),
+                count => format!("{count} damaged"),
+            }
+        );
+        out
+    }
+}
+
+impl Partition {
+    fn print(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "{}", self.folder)?;
+        for segment in &self.segments {
+            writeln!(
+                out,
+                "  {}: offsets {} to {}, {} batches, {} records, {} bytes, {}",
+                segment.file,
+                segment.base_offset,
+                segment.next_offset,
+                segment.batches,
+                segment.records,
+                segment.bytes,
+                if segment.damage.is_empty() { "sound" } else { "damaged" }
+            )?;
+            for damage in &segment.damage {
+                let to = damage.next_offset.map_or_else(|| "?".to_owned(), |to| to.to_string());
+                let (position, end) = (damage.position, damage.end);
+                let (from, reason) = (damage.offset, &damage.reason);
+                writeln!(
+                    out,
+                    "    damaged from {position} to {end}, offsets {from} to {to}: {reason}"
+                )?;
+            }
+        }
+        for line in &self.recovery {
+            writeln!(out, "  the next start: {line}")?;
+        }
+        Ok(())
+    }
+}
