@@ -45,6 +45,41 @@ pub enum Error {
         /// Node ID in the configuration.
         wanted: NodeId,
     },
+    /// There are files in it that no broker of this kind made.
+    #[error(
+        "{folder} is not empty and no data directory: it holds {found}. Choose an empty folder, \
+         or one that does not exist, with --data-dir"
+    )]
+    NotEmpty {
+        /// The directory.
+        folder: PathBuf,
+        /// A name in it.
+        found: String,
+    },
+    /// It was made by Apache Kafka.
+    #[error(
+        "{folder} is a log directory of Apache Kafka: it holds {found}. Choose another folder with \
+         --data-dir; mirror the topics to take them over"
+    )]
+    Kafkas {
+        /// The directory.
+        folder: PathBuf,
+        /// A name in it.
+        found: String,
+    },
+    /// A part of it is gone.
+    #[error(
+        "data directory {folder} is incomplete: {missing} is missing, but {found} is there. \
+         Restore it from a copy, or choose another folder with --data-dir"
+    )]
+    Incomplete {
+        /// The directory.
+        folder: PathBuf,
+        /// What is missing.
+        missing: &'static str,
+        /// What is there.
+        found: &'static str,
+    },
     /// Its identity cannot be read.
     #[error("{0} is damaged: {1}")]
     Damaged(PathBuf, String),
@@ -76,6 +111,8 @@ impl DataDir {
         fresh_ids: [Uuid; 2],
     ) -> Result<DataDir, Error> {
         let io = |error| Error::Io(folder.to_owned(), error);
+        // Before anything is touched: what is not ours stays as it is.
+        refuse_foreign(folder)?;
         // Clients are told the path, and name it.
         let absolute = std::path::absolute(folder).map_err(io)?;
         for changed in Disk::Os.create_folder(&absolute).map_err(io)? {
@@ -96,6 +133,8 @@ impl DataDir {
                     cluster_id: cluster_id.map_or_else(|| fresh_ids[0].to_string(), str::to_owned),
                     directory_id: fresh_ids[1],
                 };
+                // It is there from the first start on, so that its absence tells of a loss.
+                fs::create_dir_all(folder.join(layout::TOPICS)).map_err(io)?;
                 Disk::Os.replace_file(&path, identity.text(node_id).as_bytes()).map_err(io)?;
                 identity
             }
@@ -107,6 +146,59 @@ impl DataDir {
             is_new,
             _lock: lock,
         })
+    }
+}
+
+/// Names of files that every log directory of Kafka's has, and none of ours.
+const KAFKAS: [&str; 5] = [
+    "bootstrap.checkpoint",
+    "recovery-point-offset-checkpoint",
+    "log-start-offset-checkpoint",
+    "replication-offset-checkpoint",
+    "cleaner-offset-checkpoint",
+];
+
+/// What may lie in a folder that is about to become a data directory: what a first start that was
+/// interrupted leaves, and what file systems put there.
+const HARMLESS: [&str; 4] = [layout::LOCK, "meta.tmp", layout::TOPICS, "lost+found"];
+
+/// Refuses a folder that is not ours, or that a part is missing of. Changes nothing.
+fn refuse_foreign(folder: &Path) -> Result<(), Error> {
+    let io = |error| Error::Io(folder.to_owned(), error);
+    let owned = || folder.to_owned();
+    let has = |name: &str| folder.join(name).exists();
+    let is_filled =
+        |name: &str| fs::read_dir(folder.join(name)).is_ok_and(|mut names| names.next().is_some());
+    let names: Vec<String> = match fs::read_dir(folder) {
+        Ok(entries) => entries
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<io::Result<_>>()
+            .map_err(io)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io(error)),
+    };
+    if let Some(found) = KAFKAS.into_iter().find(|name| has(name)) {
+        return Err(Error::Kafkas { folder: owned(), found: found.to_owned() });
+    }
+    let incomplete = |missing, found| Err(Error::Incomplete { folder: owned(), missing, found });
+    let (metadata, topics) = (is_filled(layout::METADATA_LOG), is_filled(layout::TOPICS));
+    if has(layout::META_PROPERTIES) {
+        return match (metadata, topics) {
+            (false, true) => incomplete("the metadata log", layout::TOPICS),
+            (true, false) if !has(layout::TOPICS) => {
+                incomplete("the folder topics", layout::METADATA_LOG)
+            }
+            _ => Ok(()),
+        };
+    }
+    match (metadata, topics) {
+        (true, _) => return incomplete(layout::META_PROPERTIES, layout::METADATA_LOG),
+        (_, true) => return incomplete(layout::META_PROPERTIES, layout::TOPICS),
+        (false, false) => {}
+    }
+    match names.into_iter().find(|name| !HARMLESS.contains(&name.as_str())) {
+        Some(found) => Err(Error::NotEmpty { folder: owned(), found }),
+        None => Ok(()),
     }
 }
 
@@ -152,6 +244,10 @@ fn check(
             .map(|(_, value)| value.trim().to_owned())
             .ok_or_else(|| Error::Damaged(path.to_owned(), format!("{name} is missing")))
     };
+    let version = value("version")?;
+    if version != "1" {
+        return Err(Error::Damaged(path.to_owned(), format!("version {version} is unknown")));
+    }
     let found = value("cluster.id")?;
     if let Some(wanted) = cluster_id.filter(|wanted| *wanted != found) {
         let (folder, wanted) = (folder.to_owned(), wanted.to_owned());

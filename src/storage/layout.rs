@@ -10,6 +10,8 @@ pub const METADATA_LOG: &str = "__cluster_metadata-0";
 pub const TOPICS: &str = "topics";
 /// Folder of RocksDB.
 pub const ROCKS: &str = "rocksdb";
+/// Ending of a RocksDB folder that was set aside.
+pub const DAMAGED: &str = "damaged";
 /// File that the running broker holds a lock on.
 pub const LOCK: &str = ".lock";
 /// File whose blocks RocksDB gets when the disk is full. It may be removed at any time.

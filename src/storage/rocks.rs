@@ -5,14 +5,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rocksdb::{BlockBasedOptions, Cache, DB, Direction, IteratorMode, Options, WriteBatch};
+use rocksdb::{
+    BlockBasedOptions, Cache, DB, Direction, ErrorKind, IteratorMode, Options, WriteBatch,
+};
 
+use super::layout;
 use super::space::Space;
 
 const WRITE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 const BLOCK_CACHE_BYTES: usize = 8 * 1024 * 1024;
 const OPEN_FILES_MAX: i32 = 64;
 const WAL_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// File in the folder of a database that was found corrupt when it was written to.
+const FOUND_CORRUPT: &str = "felice-found-corrupt";
 
 /// The open database.
 pub struct Rocks {
@@ -68,14 +74,29 @@ fn options() -> Options {
     options
 }
 
+/// Removes a file or folder, if it is there.
+fn remove(path: &Path) -> std::io::Result<()> {
+    let removed = match path.is_dir() {
+        true => std::fs::remove_dir_all(path),
+        false => std::fs::remove_file(path),
+    };
+    removed.or_else(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    })
+}
+
 impl Rocks {
     /// Opens the database in `path`. One that is damaged is set aside under another name, and an
     /// empty one takes its place: its contents are rebuilt from the logs.
     pub fn open(path: &Path, space: Arc<Space>) -> Result<Rocks, OpenError> {
         space.make_room();
-        let first = match DB::open(&options(), path) {
-            Ok(db) => return Ok(Rocks { db, path: path.to_owned(), space }),
-            Err(error) => error,
+        let first = match path.join(FOUND_CORRUPT).exists() {
+            false => match DB::open(&options(), path) {
+                Ok(db) => return Ok(Rocks { db, path: path.to_owned(), space }),
+                Err(error) => error.to_string(),
+            },
+            true => "an earlier run found it corrupt".to_owned(),
         };
         if space.is_exhausted() {
             // It is not damaged, and another would find no room either.
@@ -83,12 +104,8 @@ impl Rocks {
         }
         tracing::warn!(path = %path.display(), error = %first,
             "RocksDB cannot be opened; it is rebuilt from the logs");
-        let aside = path.with_extension("damaged");
-        let reopened = std::fs::remove_dir_all(&aside)
-            .or_else(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => Ok(()),
-                _ => Err(error),
-            })
+        let aside = path.with_extension(layout::DAMAGED);
+        let reopened = remove(&aside)
             .and_then(|()| std::fs::rename(path, &aside))
             .map_err(|error| error.to_string())
             .and_then(|()| DB::open(&options(), path).map_err(|error| error.to_string()));
@@ -120,6 +137,10 @@ impl Rocks {
         self.space.make_room();
         if let Err(error) = self.db.write(changes.0) {
             let path = self.path.display();
+            if error.kind() == ErrorKind::Corruption {
+                // Or every start would end like this one.
+                let _ = std::fs::write(self.path.join(FOUND_CORRUPT), b"");
+            }
             super::disk::end_process(&format!("RocksDB in {path} cannot be written: {error}"));
         }
     }

@@ -277,7 +277,7 @@ impl Taken {
         for (key, value) in self.changes {
             let key = group_record::key(self.id, &key);
             match value {
-                Some(value) => changes.put(&key, &value),
+                Some(value) => changes.put(&key, &group_record::encode(&key, &value)),
                 None => changes.delete(&key),
             }
         }
@@ -354,12 +354,23 @@ fn load_view(partition: &Partition, rocks: &Rocks, groups: &mut Groups) -> Optio
         return None;
     }
     let prefix = group_record::prefix(id);
-    let is_whole = rocks.scan(&prefix, |key, value| {
+    let mut is_sound = true;
+    let is_whole = rocks.scan(&prefix, |key, stored| {
+        let Some(value) = group_record::decode(key, stored) else {
+            is_sound = false;
+            return;
+        };
         let key = Bytes::copy_from_slice(&key[prefix.len()..]);
         let value = Some(Bytes::copy_from_slice(value));
         groups.step(Now::default(), Event::Replay { key, value }, &mut Vec::new());
     });
-    is_whole.then_some(applied)
+    if !is_sound {
+        tracing::warn!(
+            partition = id.partition,
+            "the view of the groups is damaged; it is rebuilt from the log"
+        );
+    }
+    (is_whole && is_sound).then_some(applied)
 }
 
 fn forget_view(partition: &Partition, rocks: &Rocks) {

@@ -116,6 +116,32 @@ async fn answers_are_there_after_a_restart_with_any_view() {
     let reloaded = place.load();
     assert_eq!(committed(&reloaded), 11);
     assert_eq!(reloaded.look(Groups::skipped_records), 0);
+    // Nor is one with a value that nobody wrote.
+    for damage in [applied_value as fn(&Place), record_value] {
+        place.update_view(&shard).await;
+        damage(&place);
+        let reloaded = place.load();
+        assert_eq!(committed(&reloaded), 11);
+        assert_eq!(reloaded.look(Groups::skipped_records), 0);
+    }
+}
+
+fn applied_value(place: &Place) {
+    let mut changes = Changes::default();
+    changes.put(&group_record::applied_key(ID), &[1, 0, 0, 0, 0, 0, 0, 0, 2]);
+    place.partitions.rocks().commit(changes);
+}
+
+/// Flips a bit in every value.
+fn record_value(place: &Place) {
+    let mut changes = Changes::default();
+    let flip = |key: &[u8], value: &[u8]| {
+        let mut value = value.to_vec();
+        value[3] ^= 1;
+        changes.put(key, &value);
+    };
+    assert!(place.partitions.rocks().scan(&group_record::prefix(ID), flip));
+    place.partitions.rocks().commit(changes);
 }
 
 #[tokio::test]
