@@ -58,6 +58,8 @@ mod elect_leaders;
 mod fetch;
 #[path = "api/fetch_sessions.rs"]
 mod fetch_sessions;
+#[path = "files/mod.rs"]
+mod files;
 #[path = "api/find_coordinator.rs"]
 mod find_coordinator;
 #[path = "api/get_telemetry_subscriptions.rs"]

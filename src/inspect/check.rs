@@ -10,8 +10,7 @@ use serde::Serialize;
 
 use super::Error;
 use super::place::{Folder, Place, SegmentFile};
-use crate::kernel::log::recovery;
-use crate::kernel::log::soundness::{Damage, Expected, Source, Step, Walk};
+use crate::kernel::log::soundness::{self, Damage, Expected, Source, Step, Walk};
 use crate::kernel::types::{NO_TIMESTAMP, Offset};
 use crate::storage::layout;
 
@@ -78,7 +77,7 @@ fn partition(folder: &Folder) -> Result<Partition, Error> {
     for (at, file) in folder.segments.iter().enumerate() {
         let next = folder.segments.get(at + 1).filter(|next| !next.is_snapshot);
         let most_offset =
-            next.map_or_else(|| recovery::offset_max(file.base_offset), |next| next.base_offset);
+            next.map_or_else(|| soundness::offset_max(file.base_offset), |next| next.base_offset);
         let read = segment(file, most_offset);
         segments.push(read.map_err(|error| Error::Io(file.path.clone(), error))?);
     }

@@ -11,8 +11,7 @@ use super::Error;
 use super::check::read_at;
 use super::place::SegmentFile;
 use crate::kernel::batch::{BatchHeader, TimestampType};
-use crate::kernel::log::recovery;
-use crate::kernel::log::soundness::{Expected, Source, Step, Walk};
+use crate::kernel::log::soundness::{self, Expected, Source, Step, Walk};
 use crate::kernel::records::{self, Record};
 
 /// Bound on the records of one batch after decompression.
@@ -30,7 +29,7 @@ pub fn dump(
     let bytes = open.metadata().map_err(io)?.len();
     let expected = Expected {
         least_offset: file.base_offset,
-        most_offset: recovery::offset_max(file.base_offset),
+        most_offset: soundness::offset_max(file.base_offset),
         least_epoch: -1,
     };
     let source = Source::new(bytes, |buffer, position| read_at(&open, buffer, position));

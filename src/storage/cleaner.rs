@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::cleaning::Cleaning;
 use super::disk::{self, Disk, File};
+use super::epoch_history;
 use super::flusher::sync_partition;
 use super::partition::Partition;
 use super::partitions::Partitions;
@@ -18,10 +19,11 @@ use super::rocks::Changes;
 use super::schema;
 use super::swap::{self, Swap};
 use crate::clock::Clock;
-use crate::kernel::batch::{self, BatchHeader};
+use crate::kernel::batch::BatchHeader;
 use crate::kernel::log::compaction::{self, Due, KeyMap};
 use crate::kernel::log::rewrite::{Cleaned, Round};
 use crate::kernel::log::segment::Segment;
+use crate::kernel::log::soundness::{Damage, Expected, Source, Step, Walk};
 use crate::kernel::types::{Offset, TopicIdPartition};
 
 /// Bytes read, and bytes written, at a time.
@@ -35,7 +37,7 @@ enum Error {
     Overtaken,
     /// A batch cannot be read.
     #[error("{} has a corrupt batch at {position}", file.display())]
-    Corrupt { file: PathBuf, position: u64 },
+    Corrupt { segment: Offset, file: PathBuf, position: u64 },
     /// One batch has more keys than the memory holds.
     #[error("a batch has {0} keys, more than log.cleaner.dedupe.buffer.size has room for")]
     TooManyKeys(i32),
@@ -164,6 +166,13 @@ impl Worker {
                     %error, "compaction failed; tried again later");
                 false
             }
+            Err(Error::Corrupt { segment, file, position }) => {
+                tracing::error!(topic = %partition.topic, partition = partition.id.partition,
+                    file = %file.display(), position,
+                    "compaction leaves a segment as it is, for a batch in it is damaged");
+                partition.damages.leave_alone(segment);
+                true
+            }
             Err(error) => {
                 tracing::error!(topic = %partition.topic, partition = partition.id.partition,
                     %error, "the log cannot be compacted; not tried again before a restart");
@@ -229,13 +238,23 @@ impl Worker {
             now: self.clock.now(),
             delete_retention_ms: partition.config().delete_retention_ms,
             decompressed_max: self.decompressed_max,
+            keeps_tombstones: segments.iter().any(|s| is_damaged(partition, s)),
         };
         let count = segments.iter().take_while(|s| s.base_offset < keys.end_offset()).count();
         let segments = &segments[..count];
         let before: u64 = segments.iter().map(|segment| segment.size).sum();
         let (mut rest, mut after) = (segments, 0);
-        while !rest.is_empty() {
-            let (count, bytes) = self.clean_group(partition, rest, segment_bytes, &round)?;
+        // The batches that tell where leader epochs began may go.
+        epoch_history::keep(partition)?;
+        while let Some(first) = rest.first() {
+            let sound = rest.iter().take_while(|s| !is_damaged(partition, s)).count();
+            if sound == 0 {
+                after += first.size;
+                rest = &rest[1..];
+                continue;
+            }
+            let group = &rest[..sound];
+            let (count, bytes) = self.clean_group(partition, group, segment_bytes, &round)?;
             rest = &rest[count..];
             after += bytes;
         }
@@ -262,6 +281,10 @@ impl Worker {
         keys.advance(from);
         let decompressed_max = self.decompressed_max;
         for segment in segments.iter().filter(|segment| segment.end_offset > from) {
+            if is_damaged(partition, segment) {
+                keys.advance(segment.end_offset);
+                continue;
+            }
             let mut full = None;
             let source = open(partition, segment)?;
             self.scan(partition, &source, segment, |header, batch| {
@@ -362,39 +385,33 @@ impl Worker {
         mut visit: impl FnMut(&BatchHeader, &[u8]) -> io::Result<bool>,
     ) -> Result<(), Error> {
         let corrupt = |position| Error::Corrupt {
+            segment: segment.base_offset,
             file: super::layout::segment_file(&partition.folder, segment.base_offset),
             position,
         };
-        let mut buffer = vec![0; STEP_BYTES];
-        let mut position = 0;
-        while position < segment.size {
-            let want = buffer.len().min((segment.size - position) as usize);
-            let filled = partition.disk.read_at(file, &mut buffer[..want], position)?;
-            let mut batches = batch::batches(&buffer[..filled]);
-            for item in &mut batches {
-                let (header, bytes) = item.map_err(|_| corrupt(position))?;
-                let is_sound = batch::check_crc(&header, bytes).is_ok();
-                if !is_sound || !visit(&header, bytes)? {
+        let read = |buffer: &mut [u8], at| partition.disk.read_at(file, buffer, at);
+        let expected = Expected {
+            least_offset: segment.base_offset,
+            most_offset: segment.end_offset,
+            least_epoch: -1,
+        };
+        let mut walk = Walk::new(Source::new(segment.size, read), 0, expected);
+        loop {
+            let (position, header) = match walk.step()? {
+                Step::Batch { position, header } => (position, header),
+                Step::Damage(Damage { position, .. }) | Step::Tail { position, .. } => {
                     return Err(corrupt(position));
                 }
+                Step::End => return Ok(()),
+            };
+            if !visit(&header, walk.batch(position, &header)?)? {
+                return Err(corrupt(position));
             }
-            let used = batches.position();
-            if used == 0 {
-                // One batch is larger than the buffer.
-                let header = BatchHeader::parse(&buffer[..filled]);
-                let needed = header.map_err(|_| corrupt(position))?.total_size();
-                if needed <= buffer.len() || needed as u64 > segment.size - position {
-                    return Err(corrupt(position));
-                }
-                buffer.resize(needed, 0);
-            }
-            position += used as u64;
-            self.throttle(used as u64);
+            self.throttle(header.total_size() as u64);
             if self.cleaning.is_stopping() || partition.check_online().is_err() {
                 return Err(Error::Overtaken);
             }
         }
-        Ok(())
     }
 
     /// Counts bytes that were moved and waits until they are within the bound, which may change
@@ -411,6 +428,11 @@ impl Worker {
             self.cleaning.sleep(Duration::from_secs_f64(ahead.min(60.0)));
         }
     }
+}
+
+/// Whether a segment is left as it is.
+fn is_damaged(partition: &Partition, segment: &Segment) -> bool {
+    partition.damages.is_left_alone(segment.base_offset)
 }
 
 /// Opens a segment if it is still the one that was looked at.

@@ -4,14 +4,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::disk::{Disk, File};
+use super::disk::File;
 use super::partition::Partition;
 use super::rocks::Rocks;
 use super::schema;
-use crate::kernel::batch::{BatchHeader, HEADER_SIZE};
 use crate::kernel::log::Place;
 use crate::kernel::log::index::SparseIndex;
 use crate::kernel::log::segment::Segment;
+use crate::kernel::log::soundness::{Expected, Source, Step, Walk};
 use crate::kernel::types::{Offset, TopicIdPartition};
 
 /// Most index entries held in memory, at 16 bytes each.
@@ -69,7 +69,7 @@ impl Indexes {
         };
         let index = match stored.and_then(|bytes| SparseIndex::decode(&bytes).ok()) {
             Some(index) if is_current => index,
-            _ => rebuild(&partition.disk, file, place.segment, place.size, interval_bytes)?,
+            _ => rebuild(partition, place, file, interval_bytes)?,
         };
         let index = Arc::new(index);
         self.keep((partition.id, place.segment, place.generation), &index);
@@ -94,22 +94,31 @@ impl Indexes {
     }
 }
 
-/// Walks the batch headers of a segment and makes its index anew.
+/// Walks the batches of a segment and makes its index anew, over damage too.
 fn rebuild(
-    disk: &Disk,
+    partition: &Partition,
+    place: &Place,
     file: &File,
-    base_offset: Offset,
-    size: u64,
     interval_bytes: u64,
 ) -> std::io::Result<SparseIndex> {
-    let mut segment = Segment::empty(base_offset);
-    let mut head = [0u8; HEADER_SIZE];
-    while segment.size < size {
-        if disk.read_at(file, &mut head, segment.size)? < HEADER_SIZE {
-            break;
+    let read = |buffer: &mut [u8], at| partition.disk.read_at(file, buffer, at);
+    let expected =
+        Expected { least_offset: place.segment, most_offset: place.end_offset, least_epoch: -1 };
+    let mut walk = Walk::new(Source::new(place.size, read), 0, expected);
+    let mut segment = Segment::empty(place.segment);
+    let key = (place.segment, place.generation);
+    loop {
+        let sound_from = segment.size;
+        match walk.step()? {
+            Step::Batch { header, .. } => {
+                segment.append(&header, interval_bytes);
+                partition.damages.note_sound(key, sound_from, segment.size);
+            }
+            Step::Damage(damage) => {
+                partition.damages.note(&partition.folder, key, damage);
+                segment.size = damage.end;
+            }
+            Step::Tail { .. } | Step::End => return Ok(segment.index.unwrap_or_default()),
         }
-        let Ok(header) = BatchHeader::parse(&head) else { break };
-        segment.append(&header, interval_bytes);
     }
-    Ok(segment.index.unwrap_or_default())
 }

@@ -59,7 +59,10 @@ fn retain_partition(
             partition.roll(&mut state)?;
         }
         let removed = retention::remove_oldest(&mut state.log, count);
-        removed.iter().for_each(|base| state.forget_file(*base));
+        for base in &removed {
+            state.forget_file(*base);
+            partition.damages.forget(*base);
+        }
         state.checkpoint_due = true;
         state.checkpointed_size = 0;
         (removed, state.log.log_start_offset)

@@ -20,6 +20,8 @@ pub const BALLAST: &str = ".ballast";
 pub const META_PROPERTIES: &str = "meta.properties";
 /// File in a partition's folder that tells where its log starts, once a client deleted records.
 pub const LOG_START_OFFSET: &str = "log-start-offset";
+/// File in a partition's folder that tells where leader epochs began, once it was compacted.
+pub const LEADER_EPOCHS: &str = "leader-epochs";
 /// Ending of files and folders that are about to be removed.
 pub const DELETED: &str = ".deleted";
 

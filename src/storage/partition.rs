@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Instant;
 
+use super::damage::Damages;
 use super::disk::{self, Disk, File};
 use super::error::StorageError;
 use super::flusher::FlusherHandle;
@@ -48,6 +49,8 @@ pub struct Partition {
     pub folder: PathBuf,
     /// What its files are reached through.
     pub disk: Disk,
+    /// What of its files is damaged.
+    pub(super) damages: Damages,
     traffic: Traffic,
     traffic_of_all: Arc<Traffic>,
     durability: Durability,
@@ -118,6 +121,8 @@ pub struct Parts {
     pub traffic: Arc<Traffic>,
     /// What its files are reached through.
     pub disk: Disk,
+    /// What recovery found damaged.
+    pub(super) damages: Damages,
 }
 
 impl Partition {
@@ -133,6 +138,7 @@ impl Partition {
             topic: parts.topic,
             folder: parts.folder,
             disk: parts.disk,
+            damages: parts.damages,
             traffic: Traffic::default(),
             traffic_of_all: parts.traffic,
             durability: parts.durability,

@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::checkpoint;
 use super::cleaning::Cleaning;
+use super::damage::Damages;
 use super::disk::Disk;
 use super::flusher::FlusherHandle;
 use super::index::Indexes;
@@ -180,6 +181,7 @@ impl Partitions {
         let recovered = recover(&self.disk, &folder, id, limits, &self.rocks, now)?;
         let opened =
             Opened { scanned_bytes: recovered.scanned_bytes, cut_bytes: recovered.cut_bytes };
+        let is_damaged = !recovered.damages.is_empty();
         let partition = Partition::new(Parts {
             id,
             topic: Arc::clone(topic),
@@ -197,8 +199,9 @@ impl Partitions {
                 _ => Arc::clone(&self.traffic),
             },
             disk: self.disk.clone(),
+            damages: Damages::new(recovered.damages),
         });
-        if opened.scanned_bytes > 0 {
+        if opened.scanned_bytes > 0 || is_damaged {
             // Make it durable and spare the next start the reading.
             partition.state().checkpoint_due = true;
             self.flusher.sync(Arc::clone(&partition));
@@ -228,6 +231,7 @@ impl Partitions {
             flusher: self.flusher.clone(),
             traffic: Arc::clone(&self.traffic),
             disk: self.disk.clone(),
+            damages: Damages::default(),
         }));
     }
 

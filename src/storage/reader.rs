@@ -1,19 +1,25 @@
 //! Finding records in segment files: an offset or a time is looked up in the sparse index, then
 //! batch headers are walked to the exact batch. Nothing here copies records; a read answers with a
 //! range of a file. A read that would wait for the device says so instead, unless told to wait.
+//!
+//! What is served was checked: by whoever appended it, or when it was first read since the start,
+//! and again whenever it comes from the device. Damaged batches are refused, those around them are
+//! served.
 
 use std::io;
 use std::sync::Arc;
 
-use super::disk::{Disk, File};
+use super::damage;
+use super::disk::File;
 use super::error::ReadError;
 use super::index::Indexes;
 use super::partition::Partition;
 use crate::kernel::batch::{self, BatchHeader, HEADER_SIZE};
 use crate::kernel::log::Place;
 use crate::kernel::log::index::{SparseIndex, offset_delta};
+use crate::kernel::log::soundness::{Damage, Expected, Fault, Source, Step, Walk};
 use crate::kernel::records;
-use crate::kernel::types::{Offset, TimestampMs};
+use crate::kernel::types::{LeaderEpoch, Offset, TimestampMs};
 
 /// Bytes read at a time while walking headers: an index interval of small batches fits.
 const WINDOW_BYTES: usize = 8 * 1024;
@@ -75,28 +81,9 @@ pub fn read(
     let Some(from) = start(partition, indexes, &place, &file, patience, by_offset)? else {
         return Ok(Read::Cold);
     };
-    let mut window = Window::new(&partition.disk, &file, place.size, patience);
-    let found = match window.find(from, |header| header.last_offset() >= offset) {
-        Ok(found) => found,
-        Err(ReadFailure::Cold) => return Ok(Read::Cold),
-        Err(ReadFailure::Failed(error)) => return Err(error),
-    };
-    let Some((position, header)) = found else { return Ok(Read::Empty) };
-    if !whole_batch && bytes_max < header.total_size() as u64 {
-        return Ok(Read::Empty);
-    }
-    let least = if whole_batch { header.total_size() as u64 } else { 0 };
-    let length = bytes_max.max(least).min(place.size - position);
-    if length == 0 {
-        return Ok(Read::Empty);
-    }
-    if patience == Patience::Wait {
-        partition.disk.make_resident(&file, position, length)?;
-    } else if !partition.disk.is_resident(&file, position + length - 1) {
-        // The first byte was read just now; what lies between came or went with the ends.
-        return Ok(Read::Cold);
-    }
-    Ok(Read::Slice(Slice { file, position, length }))
+    let segment = Opened { partition, place: &place, file: &file, patience };
+    let read = segment.persist(from, || segment.range(from, offset, bytes_max, whole_batch))?;
+    Ok(read.unwrap_or(Read::Cold))
 }
 
 /// Where the header walk begins, or `None` if that would mean waiting.
@@ -130,24 +117,24 @@ pub fn find_time(
 ) -> Result<Option<(Offset, TimestampMs)>, ReadError> {
     let log_start = partition.log_start_offset();
     let mut from = log_start;
-    // What makes a segment or a batch look right may lie before the log's start: go on behind it.
+    // What makes a segment or a batch look right may lie before the log's start, or be damaged: go
+    // on behind it.
     loop {
         partition.check_online()?;
         let located = partition.locate(|log| log.place_of_time(timestamp, from))?;
-        let Some(located) = located else { return Ok(None) };
-        let end_offset = located.0.end_offset;
-        let Some(found) = batch_at_time(partition, indexes, located, timestamp, from)? else {
-            from = end_offset;
+        let Some((place, file)) = located else { return Ok(None) };
+        let segment = Opened { partition, place: &place, file: &file, patience: Patience::Wait };
+        let Some(found) = batch_at_time(&segment, indexes, timestamp, from)? else {
+            from = place.end_offset;
             continue;
         };
-        let (file, position, header) = found;
-        let bytes = read_batch(&partition.disk, &file, position, &header)?;
+        let Some(bytes) = segment.batch(&found)? else { continue };
         let record = records::find_timestamp(&bytes, timestamp, log_start, decompressed_max)
             .map_err(|_| ReadError::Corrupt)?;
         if record.is_some() {
             return Ok(record);
         }
-        from = header.next_offset();
+        from = found.header.next_offset();
     }
 }
 
@@ -180,57 +167,39 @@ fn max_time_behind(
     let located = partition.locate(|log| log.place_of_offset(log_start))?;
     let Some((place, file)) = located else { return Ok(None) };
     let mut largest = partition.state().log.max_timestamp(place.end_offset);
-    let mut window = Window::new(&partition.disk, &file, place.size, Patience::Wait);
+    let segment = Opened { partition, place: &place, file: &file, patience: Patience::Wait };
     let by_offset =
         |index: &SparseIndex| index.position_for_offset(offset_delta(place.segment, log_start));
     let mut from = start(partition, indexes, &place, &file, Patience::Wait, by_offset)?;
     while let Some(position) = from {
-        let found = window.find(position, |header| header.last_offset() >= log_start);
-        let Some((position, header)) = found? else { break };
+        let Some(found) = segment.find(position, |head| head.last_offset() >= log_start)? else {
+            break;
+        };
+        let header = &found.header;
         let newest = if header.base_offset < log_start {
-            let bytes = read_batch(&partition.disk, &file, position, &header)?;
+            let Some(bytes) = segment.batch(&found)? else { continue };
             let found = records::find_max_timestamp(&bytes, log_start, decompressed_max);
             found.map_err(|_| ReadError::Corrupt)?.map(|(_, timestamp)| timestamp)
         } else {
             Some(header.max_timestamp).filter(|_| header.record_count > 0)
         };
         largest = largest.max(newest);
-        from = Some(position + header.total_size() as u64);
+        from = Some(found.position + header.total_size() as u64);
     }
     Ok(largest.filter(|timestamp| *timestamp >= 0))
 }
 
-type FoundBatch = (Arc<File>, u64, BatchHeader);
-
 /// The first batch of a segment that reaches `timestamp` and, with its last record, `from`.
 fn batch_at_time(
-    partition: &Partition,
+    segment: &Opened<'_>,
     indexes: &Indexes,
-    (place, file): (Place, Arc<File>),
     timestamp: TimestampMs,
     from: Offset,
-) -> Result<Option<FoundBatch>, ReadError> {
+) -> Result<Option<Found>, ReadError> {
+    let Opened { partition, place, file, patience } = *segment;
     let by_time = |index: &SparseIndex| index.position_for_time(timestamp);
-    let position = start(partition, indexes, &place, &file, Patience::Wait, by_time)?.unwrap_or(0);
-    let mut window = Window::new(&partition.disk, &file, place.size, Patience::Wait);
-    let wanted =
-        |header: &BatchHeader| header.max_timestamp >= timestamp && header.last_offset() >= from;
-    let found = window.find(position, wanted)?;
-    Ok(found.map(|(position, header)| (file, position, header)))
-}
-
-fn read_batch(
-    disk: &Disk,
-    file: &File,
-    position: u64,
-    header: &BatchHeader,
-) -> Result<Vec<u8>, ReadError> {
-    let mut bytes = vec![0u8; header.total_size()];
-    let read = disk.read_at(file, &mut bytes, position)?;
-    if read < bytes.len() || batch::check_crc(header, &bytes).is_err() {
-        return Err(ReadError::Corrupt);
-    }
-    Ok(bytes)
+    let position = start(partition, indexes, place, file, patience, by_time)?.unwrap_or(0);
+    segment.find(position, |head| head.max_timestamp >= timestamp && head.last_offset() >= from)
 }
 
 /// Reads all whole batches of a partition from `offset` on, in order, until `visit` has seen the
@@ -263,52 +232,269 @@ pub fn replay(
     }
 }
 
+/// Why an attempt at a segment did not succeed.
 enum ReadFailure {
+    /// The device would have to be asked.
     Cold,
+    /// Some head does not fit its place: the segment must be looked through.
+    Suspect,
+    /// Damage was found and noted that was not known before: try again.
+    Noted,
     Failed(ReadError),
 }
 
-impl From<ReadFailure> for ReadError {
-    /// For readers that wait, which nothing is too cold for.
-    fn from(failure: ReadFailure) -> ReadError {
-        match failure {
-            ReadFailure::Cold => ReadError::Corrupt,
-            ReadFailure::Failed(error) => error,
+impl From<io::Error> for ReadFailure {
+    fn from(error: io::Error) -> ReadFailure {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => ReadFailure::Cold,
+            _ => ReadFailure::Failed(error.into()),
         }
+    }
+}
+
+/// A batch in a segment.
+struct Found {
+    position: u64,
+    header: BatchHeader,
+    /// Offset behind the batch before.
+    least_offset: Offset,
+}
+
+/// A segment that is being read.
+struct Opened<'a> {
+    partition: &'a Partition,
+    place: &'a Place,
+    file: &'a Arc<File>,
+    patience: Patience,
+}
+
+impl Opened<'_> {
+    fn key(&self) -> damage::Key {
+        (self.place.segment, self.place.generation)
+    }
+
+    /// Repeats an attempt as long as it fails for damage that was not known; `None` if it would
+    /// have to wait. `from` is where its walk begins.
+    fn persist<T>(
+        &self,
+        from: u64,
+        attempt: impl Fn() -> Result<T, ReadFailure>,
+    ) -> Result<Option<T>, ReadError> {
+        loop {
+            match attempt() {
+                Ok(done) => return Ok(Some(done)),
+                Err(ReadFailure::Cold) => return Ok(None),
+                Err(ReadFailure::Failed(error)) => return Err(error),
+                Err(ReadFailure::Noted) => {}
+                // Looking for damage takes the device.
+                Err(ReadFailure::Suspect) if self.patience == Patience::Resident => {
+                    return Ok(None);
+                }
+                Err(ReadFailure::Suspect) if self.look_through(from)? => {}
+                Err(ReadFailure::Suspect) => return Err(ReadError::Corrupt),
+            }
+        }
+    }
+
+    /// The first batch at or behind `from` that is wanted, damaged ones passed over. Waits.
+    fn find(
+        &self,
+        from: u64,
+        wanted: impl Fn(&BatchHeader) -> bool,
+    ) -> Result<Option<Found>, ReadError> {
+        let find = || {
+            let damages = self.partition.damages.of(self.key());
+            Window::new(self, &damages).find(from, None, &wanted)
+        };
+        Ok(self.persist(from, find)?.flatten())
+    }
+
+    /// The bytes of a batch, or `None` if it was found damaged just now.
+    fn batch(&self, found: &Found) -> Result<Option<Vec<u8>>, ReadError> {
+        let mut bytes = vec![0u8; found.header.total_size()];
+        let read = self.partition.disk.read_at(self.file, &mut bytes, found.position)?;
+        if read == bytes.len() && batch::check_crc(&found.header, &bytes).is_ok() {
+            return Ok(Some(bytes));
+        }
+        if self.look_through(found.position)? { Ok(None) } else { Err(ReadError::Corrupt) }
+    }
+
+    /// The range that answers a read from `offset` on.
+    fn range(
+        &self,
+        from: u64,
+        offset: Offset,
+        bytes_max: u64,
+        whole_batch: bool,
+    ) -> Result<Read, ReadFailure> {
+        let Place { size, unread, .. } = *self.place;
+        let damages = self.partition.damages.of(self.key());
+        let wanted = |header: &BatchHeader| header.last_offset() >= offset;
+        let found = Window::new(self, &damages).find(from, Some(offset), &wanted)?;
+        // The segment reaches behind the offset, so something holds it.
+        let found = found.ok_or(ReadFailure::Suspect)?;
+        let (position, batch_size) = (found.position, found.header.total_size() as u64);
+        if !whole_batch && bytes_max < batch_size {
+            return Ok(Read::Empty);
+        }
+        let least = if whole_batch { batch_size } else { 0 };
+        let behind = damages.iter().map(|damage| damage.position).filter(|at| *at > position);
+        let end = behind.min().unwrap_or(size);
+        let mut length = bytes_max.max(least).min(end - position);
+        if length == 0 {
+            return Ok(Read::Empty);
+        }
+        let disk = &self.partition.disk;
+        if self.patience == Patience::Wait {
+            disk.make_resident(self.file, position, length)?;
+            length = length.min(self.sound_from(&found, length)? - position);
+        } else {
+            let to = (position + length).min(unread);
+            let is_read =
+                position >= unread || self.partition.damages.is_sound(self.key(), position, to);
+            // The first byte was read just now; what lies between came or went with the ends.
+            if !is_read || !disk.is_resident(self.file, position + length - 1) {
+                return Err(ReadFailure::Cold);
+            }
+        }
+        Ok(Read::Slice(Slice { file: Arc::clone(self.file), position, length }))
+    }
+
+    /// Where the sound batches end that begin with the one that was found, at least `length` bytes
+    /// behind it unless damage comes before.
+    fn sound_from(&self, found: &Found, length: u64) -> Result<u64, ReadFailure> {
+        let Found { position, header, least_offset } = found;
+        let epoch = self.partition.state().log.epochs.epoch_of(header.base_offset);
+        let mut walk = self.walk(*position, *least_offset, epoch.unwrap_or(-1));
+        let mut sound = *position;
+        let mut is_new = false;
+        while sound < position + length {
+            match walk.step()? {
+                Step::Batch { position, header } => sound = position + header.total_size() as u64,
+                other => {
+                    is_new = self.note(sound, *least_offset, &other);
+                    break;
+                }
+            }
+        }
+        if sound > *position {
+            self.partition.damages.note_sound(self.key(), *position, sound);
+            return Ok(sound);
+        }
+        Err(if is_new { ReadFailure::Noted } else { ReadFailure::Failed(ReadError::Corrupt) })
+    }
+
+    fn walk(
+        &self,
+        position: u64,
+        least_offset: Offset,
+        least_epoch: LeaderEpoch,
+    ) -> Walk<impl FnMut(&mut [u8], u64) -> io::Result<usize>> {
+        let read = |buffer: &mut [u8], at| self.partition.disk.read_at(self.file, buffer, at);
+        let most_offset = self.place.end_offset;
+        let expected = Expected { least_offset, most_offset, least_epoch };
+        Walk::new(Source::new(self.place.size, read), position, expected)
+    }
+
+    /// Looks through a segment from a batch on for damage that is not known yet. Says whether there
+    /// was any.
+    fn look_through(&self, from: u64) -> Result<bool, ReadError> {
+        let damages = self.partition.damages.of(self.key());
+        let known = damages.iter().find(|known| known.position <= from && from < known.end);
+        let (from, least_offset) =
+            known.map_or((from, self.place.segment), |known| (known.end, known.next_offset));
+        let mut walk = self.walk(from, least_offset, -1);
+        let (mut end, mut next_offset) = (from, least_offset);
+        loop {
+            match walk.step()? {
+                Step::Batch { position, header } => {
+                    end = position + header.total_size() as u64;
+                    next_offset = header.next_offset();
+                }
+                Step::Damage(damage) if !self.note(end, next_offset, &Step::Damage(damage)) => {
+                    (end, next_offset) = (damage.end, damage.next_offset);
+                }
+                Step::Damage(_) => return Ok(true),
+                last => return Ok(self.note(end, next_offset, &last)),
+            }
+        }
+    }
+
+    /// Notes what a walk came upon at `position`. Says whether it was damage that was not known.
+    fn note(&self, position: u64, offset: Offset, step: &Step) -> bool {
+        let (end, next_offset) = (self.place.size, self.place.end_offset);
+        let damage = match *step {
+            Step::Damage(damage) => damage,
+            Step::Tail { position, offset, fault } => {
+                Damage { position, end, offset, next_offset, fault }
+            }
+            // The file ends before the segment does.
+            Step::End if offset < next_offset => {
+                Damage { position, end, offset, next_offset, fault: Fault::Torn }
+            }
+            Step::Batch { .. } | Step::End => return false,
+        };
+        self.partition.damages.note(&self.partition.folder, self.key(), damage)
     }
 }
 
 /// A moving window over a segment file while its headers are walked.
 struct Window<'a> {
-    disk: &'a Disk,
-    file: &'a File,
-    end: u64,
-    patience: Patience,
+    segment: &'a Opened<'a>,
+    damages: &'a [Damage],
     bytes: [u8; WINDOW_BYTES],
     from: u64,
     filled: usize,
 }
 
 impl<'a> Window<'a> {
-    fn new(disk: &'a Disk, file: &'a File, end: u64, patience: Patience) -> Window<'a> {
-        Window { disk, file, end, patience, bytes: [0; WINDOW_BYTES], from: 0, filled: 0 }
+    fn new(segment: &'a Opened<'a>, damages: &'a [Damage]) -> Window<'a> {
+        Window { segment, damages, bytes: [0; WINDOW_BYTES], from: 0, filled: 0 }
     }
 
-    /// The first batch at or behind `from` that is wanted.
+    /// The first batch at or behind `from` that is wanted. Damage is passed over, but for that
+    /// which `offset` is lost with.
     fn find(
         &mut self,
         from: u64,
-        wanted: impl Fn(&BatchHeader) -> bool,
-    ) -> Result<Option<(u64, BatchHeader)>, ReadFailure> {
-        let mut position = from;
-        while position + HEADER_SIZE as u64 <= self.end {
-            let header = self.header(position)?;
-            if wanted(&header) {
-                return Ok(Some((position, header)));
+        offset: Option<Offset>,
+        wanted: &impl Fn(&BatchHeader) -> bool,
+    ) -> Result<Option<Found>, ReadFailure> {
+        let place = self.segment.place;
+        let (mut position, mut least_offset) = (from, place.segment);
+        loop {
+            let is_here = |damage: &&Damage| {
+                damage.position <= position
+                    && (position < damage.end || position == damage.position)
+            };
+            if let Some(damage) = self.damages.iter().find(is_here) {
+                if offset.is_some_and(|offset| offset < damage.next_offset) {
+                    return Err(ReadFailure::Failed(ReadError::Corrupt));
+                }
+                least_offset = damage.next_offset;
+                if position == damage.end {
+                    return Ok(None);
+                }
+                position = damage.end;
+                continue;
             }
-            position += header.total_size() as u64;
+            if position + HEADER_SIZE as u64 > place.size {
+                return Ok(None);
+            }
+            let header = self.header(position)?;
+            let behind = position + header.total_size() as u64;
+            let fits = behind <= place.size
+                && header.base_offset >= least_offset
+                && header.last_offset_delta >= 0
+                && header.next_offset() <= place.end_offset;
+            if !fits {
+                return Err(ReadFailure::Suspect);
+            }
+            if wanted(&header) {
+                return Ok(Some(Found { position, header, least_offset }));
+            }
+            (position, least_offset) = (behind, header.next_offset());
         }
-        Ok(None)
     }
 
     fn header(&mut self, position: u64) -> Result<BatchHeader, ReadFailure> {
@@ -318,30 +504,26 @@ impl<'a> Window<'a> {
             self.fill(position)?;
         }
         let at = (position - self.from) as usize;
-        BatchHeader::parse(&self.bytes[at..self.filled])
-            .map_err(|_| ReadFailure::Failed(ReadError::Corrupt))
+        BatchHeader::parse(&self.bytes[at..self.filled]).map_err(|_| ReadFailure::Suspect)
     }
 
     fn fill(&mut self, position: u64) -> Result<(), ReadFailure> {
-        let length = (self.end - position).min(WINDOW_BYTES as u64) as usize;
+        let Opened { partition, place, file, patience } = *self.segment;
+        let length = (place.size - position).min(WINDOW_BYTES as u64) as usize;
         let bytes = &mut self.bytes[..length];
-        let read = match self.patience {
-            Patience::Resident => self.disk.read_resident(self.file, bytes, position),
-            Patience::Wait => self.disk.read_at(self.file, bytes, position),
+        let read = match patience {
+            Patience::Resident => partition.disk.read_resident(file, bytes, position),
+            Patience::Wait => partition.disk.read_at(file, bytes, position),
         };
         self.from = position;
-        self.filled = match read {
-            Ok(read) if read >= HEADER_SIZE => read,
-            Ok(_) if self.patience == Patience::Wait => {
-                return Err(ReadFailure::Failed(ReadError::Corrupt));
-            }
-            // The rest of the header lies on a page that is not in memory.
-            Ok(_) => return Err(ReadFailure::Cold),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(ReadFailure::Cold);
-            }
-            Err(error) => return Err(ReadFailure::Failed(error.into())),
-        };
+        self.filled = read?;
+        if self.filled < HEADER_SIZE {
+            // The rest of the header lies on a page that is not in memory, or is not there.
+            return Err(match patience {
+                Patience::Resident => ReadFailure::Cold,
+                Patience::Wait => ReadFailure::Suspect,
+            });
+        }
         Ok(())
     }
 }

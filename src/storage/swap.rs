@@ -14,9 +14,9 @@ use std::sync::Arc;
 use super::disk::{Disk, Entry};
 use super::layout;
 use super::partition::{Partition, State};
-use crate::kernel::batch::{BatchHeader, HEADER_SIZE};
 use crate::kernel::log::Log;
 use crate::kernel::log::segment::Segment;
+use crate::kernel::log::soundness::{Expected, Source, Step, Walk, offset_max};
 use crate::kernel::types::Offset;
 
 /// The draft of a compacted segment.
@@ -63,6 +63,7 @@ pub fn install(partition: &Arc<Partition>, old: &[Segment], new: Segment) -> io:
     }
     for segment in old {
         state.forget_file(segment.base_offset);
+        partition.damages.forget(segment.base_offset);
     }
     let generation = old[0].generation + 1;
     state.log.segments.splice(range, [Segment { generation, ..new }]);
@@ -138,16 +139,20 @@ pub fn finish(disk: &Disk, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Offset behind the last batch of a segment file, by its heads.
+/// Offset behind the last sound batch of a segment file.
 fn end_offset(disk: &Disk, path: &Path, base_offset: Offset) -> io::Result<Offset> {
     let file = disk.open_readonly(path)?;
-    let (mut position, mut end_offset) = (0, base_offset);
-    let mut head = [0; HEADER_SIZE];
-    while disk.read_at(&file, &mut head, position)? == HEADER_SIZE {
-        // Damage is for recovery to find, which reads the segment next.
-        let Ok(header) = BatchHeader::parse(&head) else { break };
-        end_offset = end_offset.max(header.next_offset());
-        position += header.total_size() as u64;
+    let source = Source::new(disk.file_size(&file)?, |buffer, at| disk.read_at(&file, buffer, at));
+    let most_offset = offset_max(base_offset);
+    let expected = Expected { least_offset: base_offset, most_offset, least_epoch: -1 };
+    let mut walk = Walk::new(source, 0, expected);
+    let mut end_offset = base_offset;
+    loop {
+        match walk.step()? {
+            Step::Batch { header, .. } => end_offset = header.next_offset(),
+            // Recovery reads the segment next, and tells.
+            Step::Damage(_) => {}
+            Step::Tail { .. } | Step::End => return Ok(end_offset),
+        }
     }
-    Ok(end_offset)
 }

@@ -21,6 +21,9 @@ use crate::kernel::meta::{Image, Record};
 use crate::kernel::types::{Offset, TopicIdPartition, Uuid};
 use crate::storage::space::Space;
 
+#[path = "damage_tests.rs"]
+mod damage_tests;
+
 static FOLDERS: AtomicU32 = AtomicU32::new(0);
 
 const ID: TopicIdPartition = TopicIdPartition { topic_id: Uuid([7; 16]), partition: 0 };

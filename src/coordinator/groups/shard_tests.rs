@@ -113,14 +113,14 @@ async fn answers_are_there_after_a_restart_with_any_view() {
     changes.put(&group_record::applied_key(ID), &group_record::encode_applied(99));
     changes.put(&group_record::key(ID, b"garbage"), b"garbage");
     place.partitions.rocks().commit(changes);
-    let reloaded = place.load();
+    let mut reloaded = place.load();
     assert_eq!(committed(&reloaded), 11);
     assert_eq!(reloaded.look(Groups::skipped_records), 0);
     // Nor is one with a value that nobody wrote.
     for damage in [applied_value as fn(&Place), record_value] {
-        place.update_view(&shard).await;
+        place.update_view(&reloaded).await;
         damage(&place);
-        let reloaded = place.load();
+        reloaded = place.load();
         assert_eq!(committed(&reloaded), 11);
         assert_eq!(reloaded.look(Groups::skipped_records), 0);
     }

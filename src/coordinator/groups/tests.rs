@@ -266,6 +266,8 @@ async fn a_partition_that_cannot_be_read_is_read_again_only_at_the_next_start() 
     std::fs::write(&segment, whole).unwrap();
     assert_eq!(groups.describe("g").await, Err(Error::NotCoordinator));
     groups.close().await;
+    let partition = place.partitions.get(&id).unwrap();
+    place.partitions.open(id, &partition.topic, partition.config(), 0, 0).unwrap();
     let groups = place.open().await;
     assert_eq!(committed(&groups, "g", "t").await, 5);
     groups.close().await;

@@ -118,6 +118,21 @@ impl LeaderEpochs {
         (known, next.start_offset)
     }
 
+    /// The same epochs with the beginnings that `kept` knows, which may lie before the first
+    /// batches that are left of them. A history that contradicts the batches counts for nothing.
+    pub fn begun_as(&self, kept: &LeaderEpochs) -> LeaderEpochs {
+        let newest = kept.latest().unwrap_or(NO_EPOCH);
+        let (old, new): (Vec<Epoch>, Vec<Epoch>) =
+            self.entries.iter().partition(|entry| entry.epoch <= newest);
+        let agrees = |entry: &Epoch| kept.epoch_of(entry.start_offset) == Some(entry.epoch);
+        let last_start = kept.entries.last().map_or(NO_OFFSET, |last| last.start_offset);
+        let follows = new.first().is_none_or(|entry| entry.start_offset > last_start);
+        if !old.iter().all(agrees) || !follows {
+            return self.clone();
+        }
+        LeaderEpochs { entries: kept.entries.iter().copied().chain(new).collect() }
+    }
+
     /// Follows a log whose records below `log_start_offset` are gone: the epoch of the first
     /// record that is left begins there.
     pub fn truncate_from_start(&mut self, log_start_offset: Offset) {

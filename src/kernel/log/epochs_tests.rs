@@ -135,3 +135,17 @@ fn damaged_bytes_are_errors() {
     body[1] = 0x80;
     assert_eq!(LeaderEpochs::decode(&with_crc(&body)), Err(DecodeError::Order));
 }
+
+#[test]
+fn beginnings_that_compaction_took_are_remembered() {
+    let kept = history(&[(0, 0), (2, 10), (5, 20)]);
+    // The first batches that are left of each epoch, and an epoch that began since.
+    let found = history(&[(0, 4), (5, 28), (6, 40)]);
+    assert_eq!(pairs(&found.begun_as(&kept)), [(0, 0), (2, 10), (5, 20), (6, 40)]);
+    assert_eq!(pairs(&LeaderEpochs::new().begun_as(&kept)), pairs(&kept));
+    assert_eq!(found.begun_as(&LeaderEpochs::new()), found);
+    // What the batches contradict is of another log.
+    for foreign in [history(&[(1, 0), (5, 20)]), history(&[(0, 0), (5, 30)]), history(&[(5, 50)])] {
+        assert_eq!(found.begun_as(&foreign), found);
+    }
+}

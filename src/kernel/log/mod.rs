@@ -5,7 +5,6 @@ pub mod compaction;
 pub mod epochs;
 pub mod index;
 pub mod producers;
-pub mod recovery;
 pub mod retention;
 pub mod rewrite;
 pub mod segment;
@@ -92,6 +91,8 @@ pub struct Place {
     pub end_offset: Offset,
     /// The segment's generation: the place is good for its file only.
     pub generation: u32,
+    /// Bytes at the beginning that were not checked when the log was opened.
+    pub unread: u64,
 }
 
 impl Log {
@@ -180,6 +181,17 @@ impl Log {
         self.active_mut().append(header, interval);
     }
 
+    /// Goes on behind bytes of the active segment that hold no sound batch.
+    pub fn pass_over(&mut self, bytes: u64) {
+        self.active_mut().size += bytes;
+    }
+
+    /// Goes on at `offset`, the records before which are lost at the end of the active segment.
+    pub fn lose_to(&mut self, offset: Offset) {
+        let active = self.active_mut();
+        active.end_offset = active.end_offset.max(offset);
+    }
+
     /// The whole of the segment with a base offset, if there is one.
     pub fn place_of_segment(&self, base_offset: Offset) -> Option<Place> {
         self.segment(base_offset).map(|segment| segment.place(Some(0)))
@@ -191,7 +203,7 @@ impl Log {
         let after = self.segments.partition_point(|segment| segment.base_offset <= offset);
         let segment = self.segments[after.saturating_sub(1)..]
             .iter()
-            .find(|segment| segment.end_offset > offset && segment.size > 0)?;
+            .find(|segment| segment.end_offset > offset)?;
         let delta = index::offset_delta(segment.base_offset, offset.max(segment.base_offset));
         let position = segment.index.as_ref().map(|index| index.position_for_offset(delta));
         Some(segment.place(position))

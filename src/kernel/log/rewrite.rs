@@ -27,6 +27,9 @@ pub struct Round<'a> {
     pub delete_retention_ms: i64,
     /// Bound on the decompressed records of a batch, in bytes.
     pub decompressed_max: usize,
+    /// Whether no tombstone goes: an older segment cannot be cleaned, and what a tombstone deletes
+    /// there would come back.
+    pub keeps_tombstones: bool,
 }
 
 /// What becomes of a batch.
@@ -78,7 +81,7 @@ impl Round<'_> {
         let Some(key) = piece.key else { return false };
         let is_newest = self.keys.get(key).is_none_or(|newest| offset >= newest);
         let is_past_horizon = header.has_delete_horizon() && self.now >= header.base_timestamp;
-        is_newest && (piece.has_value || !is_past_horizon)
+        is_newest && (piece.has_value || self.keeps_tombstones || !is_past_horizon)
     }
 
     fn keeps_empty(&self, header: &BatchHeader) -> bool {

@@ -54,6 +54,7 @@ impl Clean<'_> {
             now: self.now,
             delete_retention_ms: 100,
             decompressed_max: MAX,
+            keeps_tombstones: false,
         };
         round.clean(&BatchHeader::parse(batch).unwrap(), batch).unwrap()
     }
@@ -172,6 +173,7 @@ fn a_batch_that_cannot_be_read_is_an_error() {
         now: 0,
         delete_retention_ms: 0,
         decompressed_max: MAX,
+        keeps_tombstones: false,
     };
     assert!(round.clean(&header, &broken).is_err());
 }

@@ -23,6 +23,9 @@ pub struct Segment {
     /// How often compaction has replaced the file since the start: positions in one file say
     /// nothing about another of the same name. Never stored.
     pub generation: u32,
+    /// Bytes at the beginning that were not checked when the log was opened, because a checkpoint
+    /// vouched for their place. Never stored.
+    pub unread: u64,
 }
 
 impl Segment {
@@ -36,6 +39,7 @@ impl Segment {
             first_timestamp: NO_TIMESTAMP,
             index: Some(SparseIndex::default()),
             generation: 0,
+            unread: 0,
         }
     }
 
@@ -47,6 +51,7 @@ impl Segment {
             size: self.size,
             end_offset: self.end_offset,
             generation: self.generation,
+            unread: self.unread,
         }
     }
 

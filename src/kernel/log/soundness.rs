@@ -21,6 +21,11 @@ const STEP_BYTES: usize = 1024 * 1024;
 /// look like batches.
 const SEARCH_BYTES_MAX: u64 = 1 << 30;
 
+/// The largest offset that may follow the last record of a segment.
+pub fn offset_max(base_offset: Offset) -> Offset {
+    base_offset.saturating_add(i64::from(i32::MAX)).saturating_add(1)
+}
+
 /// Why a batch is not sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -118,6 +123,13 @@ impl<R: FnMut(&mut [u8], u64) -> io::Result<usize>> Walk<R> {
         Walk { source, position, expected }
     }
 
+    /// The bytes of the batch that the last step came upon.
+    pub fn batch(&mut self, position: u64, header: &BatchHeader) -> io::Result<&[u8]> {
+        let size = header.total_size();
+        let bytes = self.source.bytes(position, size)?;
+        bytes.get(..size).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
     /// Takes the next step. There is none behind a tail or the end.
     pub fn step(&mut self) -> io::Result<Step> {
         let (position, offset) = (self.position, self.expected.least_offset);
@@ -167,13 +179,13 @@ impl<R: FnMut(&mut [u8], u64) -> io::Result<usize>> Source<R> {
         self.size
     }
 
-    /// Up to `most` bytes at `position`, at least `least` of them unless the file ends before.
+    /// The bytes at `position`, at least `least` of them unless the file ends before.
     fn bytes(&mut self, position: u64, least: usize) -> io::Result<&[u8]> {
         let inside = position >= self.from
             && position + least as u64 <= self.from + self.window.len() as u64;
         if !inside {
             let rest = self.size.saturating_sub(position);
-            let length = rest.min(STEP_BYTES as u64) as usize;
+            let length = rest.min(STEP_BYTES.max(least) as u64) as usize;
             self.window.resize(length, 0);
             let filled = (self.read)(&mut self.window, position)?;
             self.window.truncate(filled);

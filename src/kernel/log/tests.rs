@@ -115,22 +115,33 @@ fn walking_the_stored_bytes_gives_the_same_log() {
         log.append(&header, 1_000);
         bytes.extend_from_slice(&batch);
     }
-    let mut again = Log::empty(0, log.limits);
-    let walked = recovery::walk(&mut again, &bytes, 1_000);
-    assert_eq!(walked.valid, bytes.len());
+    let again = walked(&bytes, log.limits);
     assert_eq!(again.segments, log.segments);
     assert_eq!(again.producers.encode(), log.producers.encode());
     // A torn tail is left out, whole batches before it stay.
-    let mut torn = Log::empty(0, log.limits);
-    let walked = recovery::walk(&mut torn, &bytes[..bytes.len() - 1], 1_000);
+    let torn = walked(&bytes[..bytes.len() - 1], log.limits);
     assert_eq!(torn.end_offset(), log.end_offset() - 2);
-    assert!(matches!(walked.end, recovery::End::NeedsMore { .. }));
     // So is a corrupt one.
     let at = bytes.len() - 5;
     bytes[at] ^= 1;
-    let mut corrupt = Log::empty(0, log.limits);
-    assert_eq!(recovery::walk(&mut corrupt, &bytes, 1_000).end, recovery::End::Corrupt);
-    assert_eq!(corrupt.end_offset(), log.end_offset() - 2);
+    assert_eq!(walked(&bytes, log.limits).end_offset(), log.end_offset() - 2);
+}
+
+fn walked(bytes: &[u8], limits: Limits) -> Log {
+    use soundness::{Expected, Source, Step, Walk};
+    let mut log = Log::empty(0, limits);
+    let expected = Expected { least_offset: 0, most_offset: 1000, least_epoch: -1 };
+    let source = Source::new(bytes.len() as u64, |buffer, position| {
+        let rest = &bytes[position as usize..];
+        let length = rest.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&rest[..length]);
+        Ok(length)
+    });
+    let mut walk = Walk::new(source, 0, expected);
+    while let Step::Batch { header, .. } = walk.step().unwrap() {
+        log.append(&header, 1_000);
+    }
+    log
 }
 
 #[test]

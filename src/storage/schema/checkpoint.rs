@@ -73,14 +73,17 @@ pub fn decode(value: &[u8]) -> Option<Checkpoint> {
 }
 
 fn decode_segment(rest: &mut &[u8]) -> Option<Segment> {
+    let base_offset = rest.try_get_i64().ok()?;
+    let size = rest.try_get_u64().ok()?;
     Some(Segment {
-        base_offset: rest.try_get_i64().ok()?,
-        size: rest.try_get_u64().ok()?,
+        base_offset,
+        size,
         end_offset: rest.try_get_i64().ok()?,
         max_timestamp: rest.try_get_i64().ok()?,
         first_timestamp: rest.try_get_i64().ok()?,
         index: None,
         generation: 0,
+        unread: size,
     })
 }
 
@@ -101,6 +104,7 @@ mod tests {
         segment.size = 1234;
         segment.end_offset = 19;
         segment.index = None;
+        segment.unread = 1234;
         let checkpoint = Checkpoint {
             log_start_offset: 9,
             segments: vec![segment.clone()],
