@@ -106,6 +106,8 @@ mod push_telemetry;
 mod quotas;
 #[path = "api/recovery.rs"]
 mod recovery;
+#[path = "api/segment_files.rs"]
+mod segment_files;
 #[path = "api/sync_group.rs"]
 mod sync_group;
 #[path = "api/unregister_broker.rs"]

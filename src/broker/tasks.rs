@@ -36,25 +36,21 @@ pub(super) fn spawn(
 /// Retention, now and then.
 async fn keep_house(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
     let interval = Duration::from_millis(broker.config.log.retention_check_interval_ms);
-    let mut condemned = Vec::new();
+    let mut due = None;
     loop {
-        let delay = match condemned.is_empty() {
-            true => interval,
-            false => interval.min(Duration::from_secs(15)),
-        };
+        let now = broker.clock.now();
+        let delay = due.map_or(interval, |due| janitor::wait_ms(due, now)).min(interval);
         tokio::select! {
             // Cancel-safe: both arms only wait.
             () = net::stopped(&mut stopping) => return,
             () = tokio::time::sleep(delay) => {}
         }
         let (partitions, now) = (Arc::clone(&broker.partitions), broker.clock.now());
-        let kept = std::mem::take(&mut condemned);
         let done = tokio::task::spawn_blocking(move || {
-            let mut condemned = janitor::remove_condemned(partitions.disk(), kept, now);
-            condemned.extend(janitor::retain(&partitions, now));
-            condemned
+            janitor::retain(&partitions, now);
+            janitor::remove_condemned(&partitions, now)
         });
-        condemned = done.await.unwrap_or_default();
+        due = done.await.unwrap_or_default();
     }
 }
 

@@ -13,6 +13,7 @@ use super::cleaning::Cleaning;
 use super::disk::{self, Disk, File};
 use super::epoch_history;
 use super::flusher::sync_partition;
+use super::janitor::{self, Condemned};
 use super::partition::Partition;
 use super::partitions::Partitions;
 use super::rocks::Changes;
@@ -128,7 +129,10 @@ impl Worker {
             }
             let settings = self.cleaning.settings();
             if settings.threads == 0 || !self.clean_dirtiest() {
-                self.cleaning.sleep(settings.backoff);
+                let now = self.clock.now();
+                let due = janitor::remove_condemned(&self.partitions, now);
+                let wait = due.map_or(settings.backoff, |due| janitor::wait_ms(due, now));
+                self.cleaning.sleep(wait.min(settings.backoff));
             }
         }
         for other in others {
@@ -336,7 +340,14 @@ impl Worker {
             partition.disk.remove_file(&path)?;
         } else {
             match swap::install(partition, group, draft.segment)? {
-                Swap::Done => self.forget_indexes(partition, &group[1..]),
+                Swap::Done(old) => {
+                    self.forget_indexes(partition, &group[1..]);
+                    let now = self.clock.now();
+                    let due = now.saturating_add(partition.config().file_delete_delay_ms);
+                    let old = old.into_iter().map(|path| Condemned { path, due });
+                    self.partitions.condemn(old);
+                    janitor::remove_condemned(&self.partitions, now);
+                }
                 Swap::Overtaken => return Err(Error::Overtaken),
             }
         }

@@ -62,6 +62,7 @@ fn open_at(folder: PathBuf) -> House {
     config.cleanup_delete = false;
     config.min_cleanable_dirty_ratio = 0.0;
     config.delete_retention_ms = 1_000;
+    config.file_delete_delay_ms = 0;
     partitions.open(ID, &Arc::from("t"), Arc::new(config), 0, NOW).unwrap();
     let partition = partitions.get(&ID).unwrap();
     let partitions = Arc::new(partitions);

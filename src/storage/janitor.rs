@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::checkpoint;
 use super::disk::Disk;
@@ -21,9 +22,8 @@ pub struct Condemned {
     pub due: TimestampMs,
 }
 
-/// Applies retention to every partition. Returns the files to remove later.
-pub fn retain(partitions: &Partitions, now: TimestampMs) -> Vec<Condemned> {
-    let mut condemned = Vec::new();
+/// Applies retention to every partition. The files are to be removed later.
+pub fn retain(partitions: &Partitions, now: TimestampMs) {
     for partition in partitions.all() {
         match retain_partition(&partition, now) {
             Ok(files) if files.is_empty() => {}
@@ -31,7 +31,7 @@ pub fn retain(partitions: &Partitions, now: TimestampMs) -> Vec<Condemned> {
                 sync_partition(&partition, partitions.rocks());
                 let log_start_offset = partition.log_start_offset();
                 checkpoint::forget_indexes(&partition, partitions.rocks(), log_start_offset);
-                condemned.extend(files);
+                partitions.condemn(files);
             }
             Err(error) => {
                 tracing::warn!(topic = %partition.topic, partition = partition.id.partition,
@@ -39,7 +39,6 @@ pub fn retain(partitions: &Partitions, now: TimestampMs) -> Vec<Condemned> {
             }
         }
     }
-    condemned
 }
 
 fn retain_partition(
@@ -86,20 +85,26 @@ fn retain_partition(
     Ok(condemned)
 }
 
-/// Removes the files whose time has come, and keeps the others for later.
-pub fn remove_condemned(
-    disk: &Disk,
-    condemned: Vec<Condemned>,
-    now: TimestampMs,
-) -> Vec<Condemned> {
-    let (due, later): (Vec<_>, Vec<_>) = condemned.into_iter().partition(|file| file.due <= now);
+/// Removes the files whose time has come, or all of them on a full disk. Answers when the next one
+/// is due.
+pub fn remove_condemned(partitions: &Partitions, now: TimestampMs) -> Option<TimestampMs> {
+    let is_full = partitions.rocks().space().is_low();
+    let (due, next) = partitions.pardon(|file| !is_full && file.due > now);
     for file in due {
-        if let Err(error) = disk.remove_file(&file.path) {
-            tracing::warn!(file = %file.path.display(), %error,
-                "an old segment cannot be removed; the next start removes it");
+        match partitions.disk().remove_file(&file.path) {
+            // It went with its topic.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => tracing::warn!(file = %file.path.display(), %error,
+                "an old segment cannot be removed; the next start removes it"),
+            Ok(()) => {}
         }
     }
-    later
+    next
+}
+
+/// Time until a file is due.
+pub fn wait_ms(due: TimestampMs, now: TimestampMs) -> Duration {
+    Duration::from_millis(due.saturating_sub(now).max(1).unsigned_abs())
 }
 
 /// Lets every partition forget the producers that went silent.

@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::checkpoint;
 use super::cleaning::Cleaning;
@@ -14,6 +14,7 @@ use super::damage::Damages;
 use super::disk::Disk;
 use super::flusher::FlusherHandle;
 use super::index::Indexes;
+use super::janitor::Condemned;
 use super::layout;
 use super::metadata_log;
 use super::partition::{Durability, Partition, Parts};
@@ -34,6 +35,8 @@ pub struct Partitions {
     durability: Durability,
     producer_id_expiration_ms: AtomicI64,
     cleaning: Arc<Cleaning>,
+    /// Files that wait to be removed; as many as there were segments at most.
+    condemned: Mutex<Vec<Condemned>>,
     traffic: Arc<Traffic>,
     by_id: RwLock<HashMap<TopicIdPartition, Arc<Partition>, BuildHasherDefault<IdHasher>>>,
 }
@@ -87,6 +90,7 @@ impl Partitions {
             durability,
             producer_id_expiration_ms: AtomicI64::new(i64::MAX),
             cleaning: Arc::default(),
+            condemned: Mutex::default(),
             traffic,
             by_id: RwLock::default(),
         }
@@ -135,6 +139,22 @@ impl Partitions {
     /// Limits of compaction, which may change.
     pub fn cleaning(&self) -> &Arc<Cleaning> {
         &self.cleaning
+    }
+
+    /// Notes files that are to be removed later.
+    pub fn condemn(&self, files: impl IntoIterator<Item = Condemned>) {
+        self.condemned.lock().unwrap_or_else(PoisonError::into_inner).extend(files);
+    }
+
+    /// Gives out the noted files that nobody wants to keep, and when the first of the others is
+    /// due.
+    pub fn pardon(
+        &self,
+        is_kept: impl Fn(&Condemned) -> bool,
+    ) -> (Vec<Condemned>, Option<TimestampMs>) {
+        let mut condemned = self.condemned.lock().unwrap_or_else(PoisonError::into_inner);
+        let given = condemned.extract_if(.., |file| !is_kept(file)).collect();
+        (given, condemned.iter().map(|file| file.due).min())
     }
 
     /// Gives a partition another configuration.

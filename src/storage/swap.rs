@@ -29,10 +29,10 @@ fn with_ending(folder: &Path, base_offset: Offset, ending: &str) -> PathBuf {
 }
 
 /// What became of a swap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Swap {
-    /// The new segment is in its place.
-    Done,
+    /// The new segment is in its place; these files of the old ones are to be removed.
+    Done(Vec<PathBuf>),
     /// The old segments are no longer what the new one was made from; the draft is removed.
     Overtaken,
 }
@@ -71,10 +71,8 @@ pub fn install(partition: &Arc<Partition>, old: &[Segment], new: Segment) -> io:
     drop(state);
     drop(turn);
     disk.sync_folder(folder).inspect_err(|error| partition.poison(error))?;
-    for segment in old {
-        disk.remove_file(&with_ending(folder, segment.base_offset, layout::DELETED))?;
-    }
-    Ok(Swap::Done)
+    let condemned = |old: &Segment| with_ending(folder, old.base_offset, layout::DELETED);
+    Ok(Swap::Done(old.iter().map(condemned).collect()))
 }
 
 impl State {

@@ -17,9 +17,14 @@ use super::config_requests::*;
 use super::group_requests::*;
 use super::requests::*;
 
-const SETTINGS: [&str; 2] = ["log.cleaner.backoff.ms=100", "offsets.topic.num.partitions=1"];
+const SETTINGS: [&str; 3] = [
+    "log.cleaner.backoff.ms=100",
+    "log.segment.delete.delay.ms=0",
+    "offsets.topic.num.partitions=1",
+];
 
-const CONFIGS: [(&str, &str); 4] = [
+const CONFIGS: [(&str, &str); 5] = [
+    ("file.delete.delay.ms", "0"),
     ("cleanup.policy", "compact"),
     ("min.cleanable.dirty.ratio", "0.01"),
     ("segment.bytes", "1048576"),

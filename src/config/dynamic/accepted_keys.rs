@@ -218,7 +218,6 @@ pub(super) const KEYS: &[Key] = &[
         .within(Check::Min(-2))
         .dynamic(),
     accepted("log.local.retention.ms", Long, Some("-2"), Tiered).within(Check::Min(-2)).dynamic(),
-    accepted("log.preallocate", Boolean, Some("false"), Internals).dynamic(),
     accepted("metadata.log.dir", String, None, Cluster),
     accepted("metadata.log.max.snapshot.interval.ms", Long, Some("3600000"), Cluster),
     accepted("metadata.log.segment.bytes", Int, Some("1073741824"), Cluster),

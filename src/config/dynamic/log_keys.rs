@@ -234,6 +234,14 @@ pub(super) const LOG: &[Key] = &[
         "What log.flush.interval.ms is where it is not set. Felice needs no schedule.",
     ),
     broker(
+        "log.preallocate",
+        Boolean,
+        Some("false"),
+        Any,
+        "Take log.segment.bytes of the disk when a segment is begun.",
+    )
+    .dynamic(),
+    broker(
         "log.index.interval.bytes",
         Int,
         Some("4096"),

@@ -162,7 +162,7 @@ pub struct TopicConfig {
     pub min_compaction_lag_ms: i64,
     /// In-sync replicas that acks=all needs, at least 1; to be capped by the replicas there are.
     pub min_insync_replicas: i32,
-    /// Reserve files at once. Carried for completeness, without effect.
+    /// Take the blocks of a segment when it is begun.
     pub preallocate: bool,
     /// Size to which a partition is cut; `None` means no limit.
     pub retention_bytes: Option<u64>,

@@ -220,11 +220,11 @@ pub(super) const KEYS: &[Key] = &[
         Boolean,
         Some("false"),
         Any,
-        "Reserve the whole file when a segment is created. Felice never preallocates, so \
-         that many small partitions stay cheap.",
+        "Take segment.bytes of the disk when a segment is begun, and give back what is left when \
+         it is closed. The file's size tells only what was written; where the file system cannot, \
+         nothing is taken.",
     )
-    .with_synonyms(&[("log.preallocate", 1)])
-    .no_effect(Reason::Internals),
+    .with_synonyms(&[("log.preallocate", 1)]),
     topic(
         "remote.log.copy.disable",
         Boolean,

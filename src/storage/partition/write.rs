@@ -97,7 +97,8 @@ impl Partition {
                 }
             };
             if roll {
-                if let Err(error) = self.write(state, batches, &accepted, &pending) {
+                let written = self.write(state, batches, &accepted, &pending);
+                if let Err(error) = written.and_then(|()| self.trim(state)) {
                     return (results, total, Err(error));
                 }
                 state.log.roll();
@@ -211,18 +212,35 @@ impl Partition {
         let path = layout::segment_file(&self.folder, base_offset);
         state.folders_unsynced.extend(layout::folders_to(&self.folder));
         let file = Arc::new(self.disk.open_segment(&path)?);
+        let config = self.config();
+        if config.preallocate && state.log.active().size == 0 {
+            // Behind the end of the file, so that a reader or a restart sees nothing of it. Where
+            // that is not possible the file grows as any other.
+            let _ = self.disk.allocate_behind(&file, 0, u64::from(config.segment_bytes));
+        }
         state.files.insert(base_offset, Arc::clone(&file));
         Ok(file)
+    }
+
+    /// Gives back what was preallocated for the active segment and not used.
+    fn trim(&self, state: &State) -> std::io::Result<()> {
+        let active = state.log.active();
+        match state.files.get(&active.base_offset) {
+            Some(file) if self.config().preallocate => self.disk.set_size(file, active.size),
+            _ => Ok(()),
+        }
     }
 
     /// Closes the active segment and starts the next one, on disk too: when the older segments go,
     /// the empty file is all that tells a restart where the log continues. Where there is no room
     /// nothing has happened; any other failure takes the partition offline.
     pub fn roll(&self, state: &mut State) -> std::io::Result<()> {
+        let trimmed = self.trim(state);
         let State { undo, log, .. } = &mut *state;
         undo.begin(log);
         log.roll();
-        let rolled = self.active_file(state).and_then(|_| self.disk.sync_folder(&self.folder));
+        let opened = trimmed.and_then(|()| self.active_file(state));
+        let rolled = opened.and_then(|_| self.disk.sync_folder(&self.folder));
         match rolled {
             Ok(()) => {
                 state.checkpoint_due = true;
