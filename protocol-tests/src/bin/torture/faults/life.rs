@@ -88,6 +88,11 @@ impl Life {
         &self.data
     }
 
+    /// Lets it keep everything elsewhere from the next start on.
+    pub fn set_data(&mut self, data: &Path) {
+        self.data = data.to_owned();
+    }
+
     /// Starts it; the time until it said that it is ready, or why it is not.
     pub fn start(&mut self) -> Result<Duration, String> {
         let begun = Instant::now();

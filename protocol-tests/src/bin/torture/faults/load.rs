@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use felice::kernel::batch::BatchBuilder;
 use kafka_protocol::messages::{ProduceResponse, ResponseHeader};
@@ -66,8 +66,6 @@ pub struct Shared {
     gate: watch::Receiver<Gate>,
     running: AtomicUsize,
     told: Mutex<Told>,
-    /// Time stamp of records that are made now, in milliseconds.
-    pub clock: fn() -> i64,
 }
 
 /// A load that runs.
@@ -96,7 +94,7 @@ impl Load {
     /// Puts the load on a broker, whose topic it makes.
     pub fn begin(address: SocketAddr) -> Result<Load, String> {
         on(address, async |wire| {
-            ask::create(wire, TOPIC, PARTITIONS as i32, &[("segment.bytes", "1048576")]).await?;
+            ask::create(wire, TOPIC, PARTITIONS as i32, &[("segment.ms", "300")]).await?;
             ask::coordinator(wire, GROUP).await
         })?;
         let (gate, watched) = watch::channel(Gate::Run);
@@ -106,7 +104,6 @@ impl Load {
             gate: watched,
             running: AtomicUsize::new(0),
             told: Mutex::new(Told { ledgers, ..Told::default() }),
-            clock: protocol_tests::batches::time,
         });
         let playing = Arc::clone(&shared);
         let thread = Some(std::thread::spawn(move || play(&playing)));
@@ -165,6 +162,12 @@ impl Drop for Load {
             let _ = thread.join();
         }
     }
+}
+
+/// The time, in milliseconds.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as i64)
 }
 
 /// Does something on a new connection, with a runtime of its own.
@@ -272,7 +275,7 @@ impl Producer {
             self.id = Some(id);
         }
         let first = self.name();
-        let frame = self.frame(shared);
+        let frame = self.frame();
         let ledger = self.partition as usize;
         shared.told().ledgers[ledger].send(first.producer, first.sequence + self.count);
         let count = self.count;
@@ -308,14 +311,14 @@ impl Producer {
         self.count = 1 + self.next % 13;
     }
 
-    fn frame(&self, shared: &Shared) -> Vec<u8> {
+    fn frame(&self) -> Vec<u8> {
         let mut batch = BatchBuilder::new();
         if let Some(id) = self.id {
             batch = batch.producer(id, 0, i32::try_from(self.next).expect("runs are short"));
         }
         for index in 0..self.count {
             let name = Name { sequence: self.next + index, ..self.name() };
-            batch.append((shared.clock)(), None, Some(&value(self.partition, name)), &[]);
+            batch.append(now(), None, Some(&value(self.partition, name)), &[]);
         }
         requests::produce(TOPIC, [self.partition as i32].into_iter(), -1, &batch.build())
     }

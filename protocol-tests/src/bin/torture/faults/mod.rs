@@ -2,12 +2,15 @@
 //! the broker is judged when it is back, and the row of the table that comes out.
 
 mod ask;
+mod bitflips;
 mod eio;
+mod index;
 mod kill;
 mod life;
 mod load;
 mod power;
 mod sigterm;
+mod stopped;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -37,7 +40,8 @@ pub struct Fault {
 }
 
 /// All faults.
-pub const FAULTS: [Fault; 4] = [kill::FAULT, power::FAULT, eio::FAULT, sigterm::FAULT];
+pub const FAULTS: [Fault; 6] =
+    [kill::FAULT, power::FAULT, eio::FAULT, sigterm::FAULT, bitflips::FAULT, index::FAULT];
 
 /// What came out.
 pub struct Tally {
