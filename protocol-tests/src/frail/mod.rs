@@ -40,8 +40,6 @@ pub struct Seen {
     pub failed: Option<String>,
     /// How often that one was synced afterwards.
     pub again: u64,
-    /// Writes that found no room.
-    pub refused: u64,
 }
 
 #[derive(Default)]
@@ -126,11 +124,9 @@ impl Frail {
         self.state().faults = faults;
     }
 
-    /// What happened since the last call.
-    pub fn take_seen(&self) -> Seen {
-        let mut state = self.state();
-        state.failed_node = None;
-        std::mem::take(&mut state.seen)
+    /// Bytes of all files.
+    pub fn size(&self) -> u64 {
+        self.state().tree.size()
     }
 
     /// What happened so far.

@@ -253,9 +253,6 @@ fn write(state: &mut State, id: u64, body: &Body<'_>) -> Answer {
         let growth = (at + size).saturating_sub(file.data.len());
         let missing = growth.saturating_sub(room as usize).min(size);
         bytes = &bytes[..size - missing];
-        if missing > 0 {
-            state.seen.refused += 1;
-        }
         if bytes.is_empty() && size > 0 {
             return Err(libc::ENOSPC);
         }
@@ -269,12 +266,10 @@ fn write(state: &mut State, id: u64, body: &Body<'_>) -> Answer {
 fn statistics(state: &State) -> Vec<u8> {
     const BLOCK: u64 = 4096;
     const ALL: u64 = 1 << 40;
-    let free = match state.faults.room {
-        Some(room) => room.saturating_sub(state.tree.size()) / BLOCK,
-        None => ALL / BLOCK,
-    };
+    let all = state.faults.room.unwrap_or(ALL);
+    let free = all.saturating_sub(state.tree.size()) / BLOCK;
     let mut answer = Vec::with_capacity(80);
-    for number in [ALL / BLOCK, free, free, 1 << 20, 1 << 20] {
+    for number in [all / BLOCK, free, free, 1 << 20, 1 << 20] {
         answer.extend(number.to_ne_bytes());
     }
     for number in [BLOCK as u32, 255, BLOCK as u32] {

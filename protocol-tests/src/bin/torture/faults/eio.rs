@@ -1,12 +1,11 @@
 //! One sync fails, the N-th since the load began: what it should have covered is not acknowledged,
 //! its partition answers KAFKA_STORAGE_ERROR, is never synced again, and readiness is red; where
-//! the broker itself lives on it (metadata, groups), nothing more is promised there, or the broker
-//! ends and says why. After a start all that was acknowledged is there.
+//! the broker itself lives on it (metadata, groups), the broker ends and says why. After a start
+//! all that was acknowledged is there.
 
 use std::time::Duration;
 
 use protocol_tests::frail::{Faults, Frail};
-use protocol_tests::http;
 
 use super::life::{END_MAX, Life, Work};
 use super::load::{Load, TOPIC, on};
@@ -14,8 +13,6 @@ use super::{Fault, Tally, ask, judge};
 
 /// KAFKA_STORAGE_ERROR.
 const STORAGE_ERROR: i16 = 56;
-/// NOT_COORDINATOR.
-const NOT_COORDINATOR: i16 = 16;
 /// How long the broker may take to find out, and clients to hear of it.
 const TOLD_MAX: Duration = Duration::from_secs(10);
 
@@ -94,12 +91,9 @@ fn observe(
             return Ok(format!("ended with {status}"));
         }
         let told = load.told().codes.contains_key(&("Produce", STORAGE_ERROR));
-        let refused = load.told().codes.contains_key(&("OffsetCommit", NOT_COORDINATOR));
-        let red = life.admin().is_some_and(|admin| http::get(admin, "/health/ready").status == 503);
-        match (red, internal) {
-            (true, false) if told => return Ok("storage error, not ready".to_owned()),
-            (true, true) if refused => return Ok("no commits, not ready".to_owned()),
-            _ => {}
+        let red = life.health("ready") == Some(503);
+        if red && told && !internal {
+            return Ok("storage error, not ready".to_owned());
         }
         if begun.elapsed() > END_MAX.min(TOLD_MAX) {
             let codes = load.told().codes.clone();

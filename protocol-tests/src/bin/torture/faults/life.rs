@@ -2,8 +2,8 @@
 //! same port. Whatever it does is told, nothing is judged.
 
 use std::fs::{self, File};
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -193,11 +193,16 @@ impl Life {
         text.lines().skip(from).collect::<Vec<_>>().join(" / ")
     }
 
-    /// Where health is asked for.
-    pub fn admin(&self) -> Option<SocketAddr> {
+    /// The status code of a health page, `live` or `ready`; none if the broker ends meanwhile.
+    pub fn health(&self, page: &str) -> Option<u16> {
         let log = fs::read_to_string(&self.log).ok()?;
         let told = log.lines().filter_map(|line| line.split_once(" on http://")).next_back()?;
-        told.1.split('/').next()?.parse().ok()
+        let mut stream = TcpStream::connect(told.1.split('/').next()?).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        write!(stream, "GET /health/{page} HTTP/1.1\r\nConnection: close\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        answer.split(' ').nth(1)?.parse().ok()
     }
 }
 

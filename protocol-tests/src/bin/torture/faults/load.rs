@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Pause of a producer between two batches.
 const PACE: Duration = Duration::from_millis(4);
 /// How long the load may take to be under way again.
-const PROGRESS_MAX: Duration = Duration::from_secs(30);
+const PROGRESS_MAX: Duration = Duration::from_secs(15);
 
 /// What the clients are to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +130,8 @@ impl Load {
         while !holds(&self.told()) {
             if begun.elapsed() > PROGRESS_MAX {
                 let told = self.told();
-                return Err(format!("not within {PROGRESS_MAX:?}: {what}; {:?}", told.codes));
+                let text = format!("not within {PROGRESS_MAX:?}: {what}; {:?}", told.codes);
+                return Err(format!("{text}, {:?}, {:?}", told.progress, told.wrong));
             }
             std::thread::sleep(Duration::from_millis(2));
         }

@@ -3,7 +3,9 @@
 
 mod ask;
 mod bitflips;
+mod clock;
 mod eio;
+mod enospc;
 mod index;
 mod kill;
 mod life;
@@ -40,8 +42,16 @@ pub struct Fault {
 }
 
 /// All faults.
-pub const FAULTS: [Fault; 6] =
-    [kill::FAULT, power::FAULT, eio::FAULT, sigterm::FAULT, bitflips::FAULT, index::FAULT];
+pub const FAULTS: [Fault; 8] = [
+    kill::FAULT,
+    power::FAULT,
+    eio::FAULT,
+    enospc::FAULT,
+    clock::FAULT,
+    sigterm::FAULT,
+    bitflips::FAULT,
+    index::FAULT,
+];
 
 /// What came out.
 pub struct Tally {
@@ -123,7 +133,8 @@ pub fn judge(tally: &mut Tally, life: &Life, load: &Load) -> Result<(), String> 
     let told = &mut *told;
     for (partition, ledger) in (0..).zip(&mut told.ledgers) {
         match on(life.address(), async |wire| ask::log(wire, TOPIC, partition).await) {
-            Ok((start, end, log)) => tally.faults(&ledger.judge(start, end, &log)),
+            // Nothing was ever deleted, so it begins at 0.
+            Ok((_, end, log)) => tally.faults(&ledger.judge(0, end, &log)),
             Err(error) => tally.wrong(format!("partition {partition} cannot be read: {error}")),
         }
     }

@@ -18,11 +18,14 @@ const LOAD: Duration = Duration::from_millis(1500);
 /// Times that are looked up in each partition, evenly spread.
 const TIMES: i64 = 8;
 
+/// Start, end and records of a partition.
+type Log = (i64, i64, Vec<Served>);
+
 /// What a broker answers. Each part stands for itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answers {
     /// Of each partition start, end and records, or why it cannot be read.
-    pub logs: Vec<Result<(i64, i64, Vec<Served>), String>>,
+    pub logs: Vec<Result<Log, String>>,
     /// Of each partition the offsets of some times, or why there are none.
     pub times: Vec<Result<Vec<i64>, String>>,
     /// Committed offsets.
