@@ -140,10 +140,11 @@ struct Answers {
     epochs: Vec<(i32, i64)>,
 }
 
-fn epoch_end(client: &mut Client, epoch: i32) -> (i32, i64) {
+/// What OffsetForLeaderEpoch tells of partition 0 of a topic.
+pub fn epoch_end(client: &mut Client, topic: &str, epoch: i32) -> (i32, i64) {
     let partition = OffsetForLeaderPartition::default().with_leader_epoch(epoch);
     let topic = OffsetForLeaderTopic::default()
-        .with_topic(topic_name("t"))
+        .with_topic(topic_name(topic))
         .with_partitions(vec![partition]);
     let request = OffsetForLeaderEpochRequest::default()
         .with_replica_id((-1).into())
@@ -164,7 +165,7 @@ fn ask(client: &mut Client, producer: i64) -> Answers {
         times: (0..40).map(|n| list_offset(client, "t", time() + 7 * n)).collect(),
         committed: (0..20).map(|n| committed(client, &format!("g{n}"), "t")).collect(),
         // Later epochs may have begun since.
-        epochs: (0..3).map(|epoch| epoch_end(client, epoch)).collect(),
+        epochs: (0..3).map(|epoch| epoch_end(client, "t", epoch)).collect(),
     }
 }
 

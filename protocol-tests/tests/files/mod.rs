@@ -4,5 +4,6 @@
 
 mod damage;
 mod directories;
+mod fixture;
 mod inspect;
 mod tree;
