@@ -122,9 +122,13 @@ fn trusted(files: &[SegmentFile], known: Checkpoint) -> Option<(Checkpoint, Vec<
     if files[at].1 < active.size {
         return None;
     }
-    let closed = files[..at].iter().map(|file| {
-        let found = known.segments.iter().find(|s| (s.base_offset, s.size) == *file);
-        found.map_or(Closed::Changed(*file), |segment| Closed::Known(segment.clone()))
+    let closed = files[..=at].windows(2).map(|pair| {
+        // A compaction may have made one of several and of the same size as the first.
+        let is_known = |two: &&[Segment]| {
+            (two[0].base_offset, two[0].size) == pair[0] && two[1].base_offset == pair[1].0
+        };
+        let found = known.segments.windows(2).find(is_known);
+        found.map_or(Closed::Changed(pair[0]), |two| Closed::Known(two[0].clone()))
     });
     let closed: Vec<Closed> = closed.collect();
     Some((known, closed))
@@ -179,11 +183,6 @@ impl Scan<'_> {
             segment.base_offset > oldest
                 && !files.iter().any(|(base, _)| *base == segment.base_offset)
         };
-        let changed = closed.iter().any(|segment| matches!(segment, Closed::Changed(_)));
-        for segment in known.segments.iter().filter(gone).filter(|_| !changed) {
-            tracing::error!(folder = %self.place.folder.display(), offset = segment.base_offset,
-                next_offset = segment.end_offset, "a segment is gone, and its records with it");
-        }
         let mut segments = Vec::with_capacity(closed.len() + 1);
         for (at, segment) in closed.into_iter().enumerate() {
             segments.push(match segment {
@@ -192,6 +191,13 @@ impl Scan<'_> {
             });
         }
         segments.push(active);
+        let covers =
+            |segment: &Segment, offset| (segment.base_offset..segment.end_offset).contains(&offset);
+        let lost = |gone: &&Segment| !segments.iter().any(|s| covers(s, gone.base_offset));
+        for segment in known.segments.iter().filter(gone).filter(lost) {
+            tracing::error!(folder = %self.place.folder.display(), offset = segment.base_offset,
+                next_offset = segment.end_offset, "a segment is gone, and its records with it");
+        }
         self.log.log_start_offset = known.log_start_offset.max(segments[0].base_offset);
         self.log.segments = segments;
         self.log.producers = known.producers;
