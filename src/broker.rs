@@ -129,6 +129,7 @@ impl Error {
 pub fn run(config: NodeConfig) -> Result<(), Error> {
     let started = Instant::now();
     raise_open_files_limit();
+    survive_file_size_limit();
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -157,6 +158,13 @@ fn raise_open_files_limit() {
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::warn!(%error, "the limit of open files cannot be raised");
     }
+}
+
+/// A file that grows beyond the limit of the process is an error of that write, not the end of the
+/// process.
+fn survive_file_size_limit() {
+    // SAFETY: it takes no pointer to anything of ours, and no handler runs.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 async fn serve(config: NodeConfig, started: Instant) -> Result<(), Error> {

@@ -166,6 +166,10 @@ pub struct Health {
     /// Where the broker listens: HOST:PORT, or a list as in the key listeners
     #[arg(value_name = "LISTENERS", default_value = "127.0.0.1:9092")]
     pub listeners: String,
+
+    /// Where its metrics are (admin.listener): asks whether it is ready, too, and why not
+    #[arg(long, value_name = "HOST:PORT")]
+    pub ready: Option<String>,
 }
 
 /// How the log is written.

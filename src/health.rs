@@ -1,6 +1,7 @@
 //! Asks a broker for the versions it serves, as every client does first, to find out whether it
-//! serves at all: for container runtimes and scripts. Deliberately no client: it knows this one
-//! request, and reads no more of the answer than shows that it is one.
+//! serves at all, and on demand whether it is ready: for container runtimes and scripts.
+//! Deliberately no client: it knows this one request, and reads no more of the answer than shows
+//! that it is one.
 
 use crate::config::Address;
 use std::io::{self, Read, Write};
@@ -28,6 +29,9 @@ pub enum Error {
     /// There is nobody, or nobody who answers in time.
     #[error("{0} does not answer: {1}")]
     Silent(Address, io::Error),
+    /// It serves, but cannot do all its work.
+    #[error("{0} is not ready: {1}")]
+    NotReady(Address, String),
     /// There is somebody else.
     #[error("{0} answers, but not as a broker does")]
     Strange(Address),
@@ -52,6 +56,45 @@ pub fn check(listeners: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Asks at `admin`, a broker's `admin.listener`, whether it can do all its work.
+///
+/// # Errors
+/// What the broker says is wrong, or that nobody says anything.
+pub fn check_ready(admin: &str) -> Result<(), Error> {
+    let address = Address::parse(admin).map_err(Error::Address)?;
+    let answer = match fetch_ready(&address) {
+        Ok(answer) => answer,
+        Err(error) => return Err(Error::Silent(address, error)),
+    };
+    match answer.split_once("\r\n\r\n") {
+        Some((head, _)) if head.starts_with("HTTP/1.1 200 ") => Ok(()),
+        Some((head, reason)) if head.starts_with("HTTP/1.1 503 ") => {
+            Err(Error::NotReady(address, reason.trim().to_owned()))
+        }
+        _ => Err(Error::Strange(address)),
+    }
+}
+
+fn fetch_ready(address: &Address) -> io::Result<String> {
+    let mut stream = connect(address)?;
+    let host = &address.host;
+    let request =
+        format!("GET /health/ready HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_BYTES_MAX as u64).read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+fn connect(address: &Address) -> io::Result<TcpStream> {
+    let mut found = (address.host.as_str(), address.port).to_socket_addrs()?;
+    let found = found.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let stream = TcpStream::connect_timeout(&found, STEP_WAIT_MAX)?;
+    stream.set_write_timeout(Some(STEP_WAIT_MAX))?;
+    stream.set_read_timeout(Some(STEP_WAIT_MAX))?;
+    Ok(stream)
+}
+
 fn ask(address: Address) -> Result<(), Error> {
     match exchange(&address) {
         Ok(answer) if answer.starts_with(ANSWER) => Ok(()),
@@ -61,11 +104,7 @@ fn ask(address: Address) -> Result<(), Error> {
 }
 
 fn exchange(address: &Address) -> io::Result<Vec<u8>> {
-    let mut found = (address.host.as_str(), address.port).to_socket_addrs()?;
-    let found = found.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
-    let mut stream = TcpStream::connect_timeout(&found, STEP_WAIT_MAX)?;
-    stream.set_write_timeout(Some(STEP_WAIT_MAX))?;
-    stream.set_read_timeout(Some(STEP_WAIT_MAX))?;
+    let mut stream = connect(address)?;
     stream.write_all(REQUEST)?;
     let mut prefix = [0; 4];
     stream.read_exact(&mut prefix)?;

@@ -23,13 +23,16 @@ fn main() -> ExitCode {
         Command::Config(config) if config.markdown => print(&dynamic::markdown::markdown()),
         Command::Config(config) if config.metrics => print(&table::markdown()),
         Command::Config(_) => print(DEFAULTS_TOML),
-        Command::Health(asked) => match health::check(&asked.listeners) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("felice: {error}");
-                ExitCode::FAILURE
+        Command::Health(asked) => {
+            let ready = |()| asked.ready.as_deref().map_or(Ok(()), health::check_ready);
+            match health::check(&asked.listeners).and_then(ready) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("felice: {error}");
+                    ExitCode::FAILURE
+                }
             }
-        },
+        }
         Command::Log(asked) => look(&asked),
         Command::Version => print(concat!("felice ", env!("CARGO_PKG_VERSION"), "\n")),
     }

@@ -160,6 +160,12 @@ impl Broker {
         child.wait().expect("a child can be waited for")
     }
 
+    /// Waits until it ends by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("it runs");
+        child.wait().expect("a child can be waited for")
+    }
+
     /// Whether the process is there.
     pub fn is_running(&mut self) -> bool {
         let child = self.child.as_mut();

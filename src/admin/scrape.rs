@@ -43,6 +43,8 @@ fn partitions(broker: &Broker, series_max: usize, writer: &mut Writer<'_>) -> fm
         ("felice_topics", image.topic_count()),
         ("felice_partitions", sum.partitions),
         ("felice_partitions_offline", sum.offline),
+        ("felice_log_directories_offline", usize::from(sum.offline > 0)),
+        ("felice_disk_full", usize::from(broker.partitions.rocks().space().is_low())),
         ("felice_partitions_under_replicated", behind),
         ("felice_partitions_unlisted", all.len() - listed.len()),
         ("felice_producer_ids", sum.producers),

@@ -293,6 +293,20 @@ const PARTITIONS: &[Row] = &[
         "KafkaController OfflinePartitionsCount",
     ),
     row(
+        "felice_log_directories_offline",
+        Gauge,
+        NONE,
+        "1 if a write or sync has failed in the data directory, else 0.",
+        "LogManager OfflineLogDirectoryCount",
+    ),
+    row(
+        "felice_disk_full",
+        Gauge,
+        NONE,
+        "1 while producers are refused because less is free than disk.reserve.bytes, else 0.",
+        "",
+    ),
+    row(
         "felice_partitions_under_replicated",
         Gauge,
         NONE,

@@ -178,9 +178,10 @@ impl Space {
     }
 }
 
-/// Whether a write failed because there is no room, which passes.
+/// Whether a write failed because there is no room, on the volume or within a limit, which passes.
 pub fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 #[cfg(test)]

@@ -97,6 +97,35 @@ fn producers_wait_for_room_and_everything_else_goes_on() {
     assert_eq!(committed(&mut client, "g", "t"), -1, "its topic is gone");
 }
 
+/// Limits the files of a broker to so many bytes.
+fn limit_files(broker: &Broker, bytes: u64) {
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
+    let id = i32::try_from(broker.id()).expect("process IDs are small");
+    // SAFETY: the limit is read during the call only, and nothing is written.
+    let done = unsafe { libc::prlimit(id, libc::RLIMIT_FSIZE, &limit, std::ptr::null_mut()) };
+    assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
+}
+
+#[test]
+fn a_file_at_its_limit_refuses_what_does_not_fit_and_stays_readable() {
+    let mut broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    create(&mut client, "t", 1, &[]);
+    // Not a whole number of records: the last one is written in part and taken back.
+    limit_files(&broker, 5_000_000);
+    let taken = fill(&mut client, "t");
+    assert_eq!(taken, 16);
+    let last = fetch_records(&mut client, "t", taken - 1);
+    assert_eq!(batches::heads(&last)[0].base_offset, taken - 1);
+    limit_files(&broker, libc::RLIM_INFINITY);
+    eventually(|| try_produce(&mut client, "t", one(b"next")).base_offset == taken);
+    broker.kill();
+    broker.restart();
+    let mut client = broker.connect();
+    assert_eq!(list_offset(&mut client, "t", -1).0, taken + 1);
+    assert!(!broker.log().contains("is cut off"), "nothing of the refused one was there");
+}
+
 #[test]
 fn a_disk_that_others_fill_to_the_last_byte_harms_nothing() {
     let Some(volume) = Volume::mount(48) else { return };
