@@ -331,6 +331,31 @@ fn a_damaged_segment_stays_as_it_is_and_the_others_are_cleaned() {
 }
 
 #[test]
+fn leader_epochs_begin_where_they_did_although_their_first_batches_are_gone() {
+    let house = House::new();
+    for epoch in 0..4 {
+        house.partition.raise_leader_epoch(epoch);
+        house.fill(epoch * 60, 60);
+    }
+    let epochs = house.partition.state().log.epochs.clone();
+    assert_eq!(epochs.entries().len(), 4);
+    assert!(house.worker().clean_dirtiest());
+    let root = house.folder.clone();
+    drop(house);
+    fs::remove_dir_all(root.join(layout::ROCKS)).unwrap();
+    let kept = layout::partition_folder(&root, ID).join(layout::LEADER_EPOCHS);
+    let house = open_at(root.clone());
+    assert_eq!(house.partition.state().log.epochs, epochs);
+    drop(house);
+    // Without the file they begin with what is left, and a damaged one counts for nothing.
+    let bytes = fs::read(&kept).unwrap();
+    fs::write(&kept, &bytes[1..]).unwrap();
+    fs::remove_dir_all(root.join(layout::ROCKS)).unwrap();
+    let house = open_at(root);
+    assert_ne!(house.partition.state().log.epochs, epochs);
+}
+
+#[test]
 fn more_keys_than_memory_are_cleaned_in_several_rounds() {
     let house = House::new();
     for n in 0..6_000 {

@@ -264,3 +264,40 @@ fn a_damaged_metadata_log_is_told_and_left_as_it_is() {
     assert!(told.contains("metadata log") && told.contains("position="), "{told}");
     assert_eq!(fs::read(&file).unwrap(), bytes);
 }
+
+#[test]
+fn leader_epochs_end_where_the_log_was_cut() {
+    let mut broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    create(&mut client, "t", 1, &[]);
+    for _ in 0..4 {
+        produce(&mut client, "t", batches::records(2));
+    }
+    assert_eq!(epoch_end(&mut client, "t", 0), (0, 8));
+    broker.kill();
+    fs::remove_dir_all(broker.rocksdb_directory()).unwrap();
+    let file = segments(broker.directory()).remove(0);
+    let bytes = fs::read(&file).unwrap();
+    fs::write(&file, &bytes[..bytes.len() - 20]).unwrap();
+    broker.restart();
+    client = broker.connect();
+    // A consumer at 8 in epoch 0 learns that the log now ends before.
+    assert_eq!(epoch_end(&mut client, "t", 0), (0, 6));
+    assert_eq!(epoch_end(&mut client, "t", 1), (1, 6));
+    assert_eq!(produce(&mut client, "t", batches::records(3)), 6);
+    for end in ["stop", "kill", "stop, RocksDB deleted", "kill"] {
+        assert_eq!(epoch_end(&mut client, "t", 0), (0, 6), "{end}");
+        assert_eq!(epoch_end(&mut client, "t", 1), (1, 9), "{end}");
+        if end == "kill" {
+            broker.kill()
+        } else {
+            broker.stop()
+        }
+        if end == "stop, RocksDB deleted" {
+            fs::remove_dir_all(broker.rocksdb_directory()).unwrap();
+        }
+        broker.restart();
+        client = broker.connect();
+    }
+    assert_eq!(batches::heads(&fetch_records(&mut client, "t", 6))[0].leader_epoch, 1);
+}
