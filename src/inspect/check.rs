@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::Error;
 use super::place::{Folder, Place, SegmentFile};
+use super::stored::{self, Comparison, Stored};
 use crate::kernel::log::soundness::{self, Damage, Expected, Source, Step, Walk};
 use crate::kernel::types::{NO_TIMESTAMP, Offset};
 use crate::storage::layout;
@@ -27,6 +28,8 @@ pub struct Report {
 struct Partition {
     folder: String,
     segments: Vec<Segment>,
+    /// Bytes that the next start reads; not known of a part.
+    to_read: Option<u64>,
     /// What the next start would do, besides reading.
     recovery: Vec<String>,
 }
@@ -41,11 +44,13 @@ struct Segment {
     next_offset: Offset,
     max_timestamp: i64,
     damage: Vec<Damaged>,
+    /// Whether the stored index names batches only; not known without one.
+    index_agrees: Option<bool>,
     #[serde(skip)]
     base: Offset,
-    /// Where a tail begins that no sound batch follows.
+    /// Where a tail begins that no sound batch follows, and its first offset.
     #[serde(skip)]
-    tail: Option<u64>,
+    tail: Option<(u64, Offset)>,
     #[serde(skip)]
     is_snapshot: bool,
 }
@@ -63,30 +68,38 @@ struct Damaged {
 /// Checks everything at a place.
 pub fn check(place: &Place) -> Result<Report, Error> {
     let mut partitions = Vec::new();
+    let rocks = stored::glance(place);
     for folder in &place.folders {
-        partitions.push(partition(folder)?);
+        let stored = rocks.as_ref().zip(folder.id()).map(|(rocks, id)| Stored::of(rocks, id));
+        partitions.push(partition(folder, stored.as_ref())?);
     }
     let sound = partitions.iter().all(|partition| {
-        partition.recovery.is_empty() && partition.segments.iter().all(|s| s.damage.is_empty())
+        partition.recovery.is_empty() && partition.segments.iter().all(Segment::is_sound)
     });
     Ok(Report { path: place.path.display().to_string(), sound, partitions })
 }
 
-fn partition(folder: &Folder) -> Result<Partition, Error> {
+fn partition(folder: &Folder, stored: Option<&Stored<'_>>) -> Result<Partition, Error> {
     let mut segments = Vec::new();
     for (at, file) in folder.segments.iter().enumerate() {
         let next = folder.segments.get(at + 1).filter(|next| !next.is_snapshot);
         let most_offset =
             next.map_or_else(|| soundness::offset_max(file.base_offset), |next| next.base_offset);
-        let read = segment(file, most_offset);
+        let index = stored.filter(|_| !file.is_snapshot).and_then(|s| s.index(file.base_offset));
+        let read = segment(file, most_offset, index);
         segments.push(read.map_err(|error| Error::Io(file.path.clone(), error))?);
     }
     let mut recovery: Vec<String> =
         folder.others.iter().filter_map(|name| leftover(name)).collect();
+    let checkpoint = stored.and_then(Stored::checkpoint);
+    let mut to_read = None;
     if !folder.is_part {
-        recovery.extend(foretell(&mut segments));
+        let (known, durable_to) = checkpoint.unwrap_or_default();
+        recovery.extend(foretell(&mut segments, durable_to));
+        to_read = Some(unvouched(&segments, &known));
     }
-    Ok(Partition { folder: folder.path.display().to_string(), segments, recovery })
+    let folder = folder.path.display().to_string();
+    Ok(Partition { folder, segments, to_read, recovery })
 }
 
 /// What a start does with a file that is no segment.
@@ -103,12 +116,30 @@ fn leftover(name: &str) -> Option<String> {
     Some(format!("{name}: {does}"))
 }
 
-/// What a start that trusts nothing does about the ends of segments, by the rule of recovery.
-fn foretell(segments: &mut [Segment]) -> Vec<String> {
+/// Bytes that the checkpoint does not vouch for: a start reads them.
+fn unvouched(segments: &[Segment], known: &[(Offset, u64)]) -> u64 {
+    let Some((active, least)) = known.last() else {
+        return segments.iter().filter(|segment| !segment.is_snapshot).map(|s| s.bytes).sum();
+    };
+    let holds = |segment: &&Segment| segment.base == *active && segment.bytes >= *least;
+    let is_trusted = segments.iter().any(|segment| holds(&segment));
+    let bytes = segments.iter().filter(|segment| !segment.is_snapshot).map(|segment| {
+        match (is_trusted, segment.base == *active) {
+            (true, true) => segment.bytes - least,
+            (true, false) if known.contains(&(segment.base, segment.bytes)) => 0,
+            _ => segment.bytes,
+        }
+    });
+    bytes.sum()
+}
+
+/// What a start does about the ends of segments, by the rule of recovery. The log was known to be
+/// durable up to an offset.
+fn foretell(segments: &mut [Segment], durable_to: Offset) -> Vec<String> {
     let logs: Vec<usize> = (0..segments.len()).filter(|at| !segments[*at].is_snapshot).collect();
     let mut told = Vec::new();
     for (number, at) in logs.iter().enumerate() {
-        let Some(position) = segments[*at].tail else { continue };
+        let Some((position, offset)) = segments[*at].tail else { continue };
         let behind = &logs[number + 1..];
         let followed = behind.iter().any(|other| segments[*other].batches > 0);
         let (file, bytes) = (segments[*at].file.clone(), segments[*at].bytes);
@@ -120,6 +151,10 @@ fn foretell(segments: &mut [Segment]) -> Vec<String> {
             }
             continue;
         }
+        if offset < durable_to {
+            told.push(format!("{file}: goes on behind offset {durable_to}, for it was durable"));
+            continue;
+        }
         told.push(format!("{file}: cuts {} bytes at {position}", bytes - position));
         told.extend(behind.iter().map(|at| format!("{}: sets it aside", segments[*at].file)));
         break;
@@ -127,7 +162,11 @@ fn foretell(segments: &mut [Segment]) -> Vec<String> {
     told
 }
 
-fn segment(file: &SegmentFile, most_offset: Offset) -> io::Result<Segment> {
+fn segment(
+    file: &SegmentFile,
+    most_offset: Offset,
+    mut index: Option<Comparison>,
+) -> io::Result<Segment> {
     let open = File::open(&file.path)?;
     let bytes = open.metadata()?.len();
     let mut found = Segment {
@@ -139,6 +178,7 @@ fn segment(file: &SegmentFile, most_offset: Offset) -> io::Result<Segment> {
         next_offset: file.base_offset,
         max_timestamp: NO_TIMESTAMP,
         damage: Vec::new(),
+        index_agrees: None,
         base: file.base_offset,
         tail: None,
         is_snapshot: file.is_snapshot,
@@ -148,15 +188,20 @@ fn segment(file: &SegmentFile, most_offset: Offset) -> io::Result<Segment> {
     let mut walk = Walk::new(source, 0, expected);
     loop {
         match walk.step()? {
-            Step::Batch { header, .. } => {
+            Step::Batch { position, header } => {
+                index.iter_mut().for_each(|index| index.batch(position, &header));
                 found.batches += 1;
                 found.records += header.record_count.max(0).unsigned_abs() as u64;
                 found.next_offset = header.next_offset();
                 found.max_timestamp = found.max_timestamp.max(header.max_timestamp);
             }
-            Step::Damage(damage) => found.damage.push(damaged(damage)),
+            Step::Damage(damage) => {
+                index.iter_mut().for_each(|index| index.damage(damage.end));
+                found.damage.push(damaged(damage));
+            }
             Step::Tail { position, offset, fault } => {
-                found.tail = Some(position);
+                index.iter_mut().for_each(|index| index.damage(bytes));
+                found.tail = Some((position, offset));
                 let reason = fault.to_string();
                 found.damage.push(Damaged {
                     position,
@@ -166,7 +211,10 @@ fn segment(file: &SegmentFile, most_offset: Offset) -> io::Result<Segment> {
                     reason,
                 });
             }
-            Step::End => return Ok(found),
+            Step::End => {
+                found.index_agrees = index.map(Comparison::agrees);
+                return Ok(found);
+            }
         }
     }
 }
@@ -231,6 +279,12 @@ impl Report {
     }
 }
 
+impl Segment {
+    fn is_sound(&self) -> bool {
+        self.damage.is_empty() && self.index_agrees != Some(false)
+    }
+}
+
 impl Partition {
     fn print(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "{}", self.folder)?;
@@ -244,7 +298,12 @@ impl Partition {
                 segment.batches,
                 segment.records,
                 segment.bytes,
-                if segment.damage.is_empty() { "sound" } else { "damaged" }
+                match segment.index_agrees {
+                    _ if !segment.damage.is_empty() => "damaged",
+                    Some(false) => "sound, but its index in RocksDB is not",
+                    Some(true) => "sound, indexed",
+                    None => "sound",
+                }
             )?;
             for damage in &segment.damage {
                 let to = damage.next_offset.map_or_else(|| "?".to_owned(), |to| to.to_string());
@@ -255,6 +314,9 @@ impl Partition {
                     "    damaged from {position} to {end}, offsets {from} to {to}: {reason}"
                 )?;
             }
+        }
+        if let Some(bytes) = self.to_read.filter(|bytes| *bytes > 0) {
+            writeln!(out, "  the next start: reads {bytes} bytes")?;
         }
         for line in &self.recovery {
             writeln!(out, "  the next start: {line}")?;

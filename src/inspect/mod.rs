@@ -1,10 +1,11 @@
 //! `felice log check` and `felice log dump`: what lies in a data directory, a partition's folder or
 //! a single segment file, whether it is sound, and what the next start would make of it. It only
-//! looks: nothing is written, no lock is taken for longer than a glance, and RocksDB is not opened.
+//! looks: nothing is written, and no lock is taken for longer than a glance.
 
 mod check;
 mod dump;
 mod place;
+mod stored;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

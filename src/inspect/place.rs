@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FlockOperation;
 
 use super::Error;
-use crate::kernel::types::Offset;
-use crate::storage::layout;
+use crate::kernel::types::{Offset, TopicIdPartition, Uuid};
+use crate::storage::{layout, metadata_log};
 
 /// What there is to look at.
 pub struct Place {
@@ -82,13 +82,33 @@ impl Place {
         Ok(Place { path: path.to_owned(), folders })
     }
 
+    /// The data directory that it is, or lies in.
+    pub fn data(&self) -> Option<PathBuf> {
+        let path = std::path::absolute(&self.path).ok()?;
+        let is_data = |at: &&Path| at.join(layout::META_PROPERTIES).is_file();
+        path.ancestors().find(is_data).map(Path::to_owned)
+    }
+
     /// The data directory around it, if a broker runs on that.
     pub fn in_use(&self) -> Option<PathBuf> {
-        let path = std::path::absolute(&self.path).ok()?;
-        let data = path.ancestors().find(|at| at.join(layout::META_PROPERTIES).is_file())?;
+        let data = self.data()?;
         let lock = File::open(data.join(layout::LOCK)).ok()?;
         let held = rustix::fs::flock(&lock, FlockOperation::NonBlockingLockShared);
-        (held == Err(rustix::io::Errno::AGAIN)).then(|| data.to_owned())
+        (held == Err(rustix::io::Errno::AGAIN)).then_some(data)
+    }
+}
+
+impl Folder {
+    /// Which partition the folder is of, by its name and that of the folder around it.
+    pub fn id(&self) -> Option<TopicIdPartition> {
+        let path = std::path::absolute(&self.path).ok()?;
+        let name = path.file_name()?.to_string_lossy().into_owned();
+        if name == layout::METADATA_LOG {
+            return Some(TopicIdPartition { topic_id: metadata_log::TOPIC_ID, partition: 0 });
+        }
+        let topic = path.parent()?.file_name()?.to_string_lossy().into_owned();
+        let (topic_id, partition) = (Uuid::parse(&topic)?, name.parse().ok()?);
+        Some(TopicIdPartition { topic_id, partition })
     }
 }
 

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rocksdb::{
-    BlockBasedOptions, Cache, DB, Direction, ErrorKind, IteratorMode, Options, WriteBatch,
+    BlockBasedOptions, Cache, DB, Direction, ErrorKind, InfoLogger, IteratorMode, LogLevel,
+    Options, WriteBatch,
 };
 
 use super::layout;
@@ -25,6 +26,25 @@ pub struct Rocks {
     db: DB,
     path: PathBuf,
     space: Arc<Space>,
+}
+
+/// A database that is only looked at; nothing is written, not even a lock.
+pub struct Glance(DB);
+
+impl Glance {
+    /// Looks at the database in `path`; `None` if it cannot be opened.
+    pub fn at(path: &Path) -> Option<Glance> {
+        let mut options = Options::default();
+        // Its diary would be a file beside the others.
+        options.set_info_logger(InfoLogger::new_stderr_logger(LogLevel::Fatal, None::<&str>));
+        options.set_max_open_files(OPEN_FILES_MAX);
+        DB::open_for_read_only(&options, path, false).ok().map(Glance)
+    }
+
+    /// Reads a key. Damage counts as absence.
+    pub fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.0.get(key).ok().flatten()
+    }
 }
 
 /// The database could be neither opened nor made anew.

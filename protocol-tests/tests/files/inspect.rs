@@ -57,7 +57,9 @@ fn a_sound_directory_is_told_to_be_sound() {
     assert_eq!(told["sound"], true);
     let partitions = told["partitions"].as_array().unwrap();
     assert_eq!(partitions.len(), 2, "the metadata log and the topic");
+    assert!(partitions.iter().all(|partition| partition["to_read"] == 0), "{told}");
     let segment = &partitions[1]["segments"][0];
+    assert_eq!(segment["index_agrees"], true);
     assert_eq!((&segment["batches"], &segment["next_offset"]), (&3.into(), &6.into()));
     let file = segments(broker.directory()).remove(0);
     for path in [file.as_path(), file.parent().unwrap()] {
@@ -121,6 +123,29 @@ fn a_start_does_what_was_foretold() {
     assert_eq!(fs::read(&kept).unwrap(), [9; 300]);
     log(&["check", &data], 0);
     log(&["dump", kept.to_str().unwrap()], 1);
+}
+
+#[test]
+fn what_a_start_reads_is_told_with_and_without_rocksdb() {
+    let mut broker = stopped();
+    let size = fs::metadata(segments(broker.directory()).remove(0)).unwrap().len();
+    let data = broker.directory().to_str().unwrap().to_owned();
+    broker.restart();
+    produce(&mut broker.connect(), "t", records(5));
+    broker.kill();
+    let file = segments(broker.directory()).remove(0);
+    let more = fs::metadata(&file).unwrap().len() - size;
+    let told = json(&log(&["check", &data, "--json"], 0));
+    assert_eq!(told["partitions"][1]["to_read"], more);
+    // What a checkpoint knows of is not cut.
+    let bytes = fs::read(&file).unwrap();
+    fs::write(&file, &bytes[..size as usize - 1]).unwrap();
+    let text = log(&["check", &data], 1);
+    assert!(text.contains("goes on behind offset 6, for it was durable"), "{text}");
+    fs::remove_dir_all(broker.rocksdb_directory()).unwrap();
+    let text = log(&["check", &data], 1);
+    assert!(text.contains(&format!("the next start: reads {} bytes", size - 1)), "{text}");
+    assert!(text.contains("cuts"), "{text}");
 }
 
 #[test]

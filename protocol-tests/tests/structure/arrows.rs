@@ -202,7 +202,13 @@ const TABLE: &[Row] = &[
     // It only looks at files, by the rules that a start follows.
     Row {
         module: "inspect",
-        may_import: &["kernel", "storage::layout"],
+        may_import: &[
+            "kernel",
+            "storage::layout",
+            "storage::metadata_log",
+            "storage::rocks::Glance",
+            "storage::schema",
+        ],
         never: &["std::net", "rocksdb", "tokio", KAFKA],
         only_crates: None,
     },

@@ -41,6 +41,11 @@ impl SparseIndex {
         self.entries.last().map(|entry| entry.position)
     }
 
+    /// The entries in order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
     /// Number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
