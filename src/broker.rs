@@ -3,6 +3,8 @@
 
 mod house;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};

@@ -2,6 +2,7 @@
 //! that the next start reads nothing again.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -28,7 +29,7 @@ use crate::random;
 use crate::storage::cleaner::Cleaner;
 use crate::storage::data_dir::DataDir;
 use crate::storage::disk::Disk;
-use crate::storage::flusher::Flusher;
+use crate::storage::flusher::{Flusher, FlusherHandle};
 use crate::storage::metadata_log::{self, MetadataLog};
 use crate::storage::partition::{Durability, Partition};
 use crate::storage::partitions::Partitions;
@@ -75,11 +76,11 @@ impl House {
             durability(&config),
             Arc::clone(&metrics.traffic),
         ));
-        let (log, mut image) = open_metadata(&config, &data_dir, &partitions, &clock)?;
+        let (log, mut image) = open_metadata(&config, &data_dir.folder, &partitions, &clock)?;
         log.abort_unfinished(&mut image, clock.now()).await.map_err(Error::Register)?;
         let metadata = Arc::clone(log.partition());
         log.removed_topics().iter().for_each(|id| partitions.discard_topic(*id));
-        let unclean = open_partitions(&config, &data_dir, &partitions, &image, &clock)?;
+        let unclean = open_partitions(&config, &data_dir.folder, &partitions, &image, &clock)?;
         let control = Control::new(clock.clone(), &config, Arc::clone(&partitions), log, image);
         let bound = listeners
             .iter()
@@ -159,16 +160,7 @@ impl House {
             drop(self.cleaner.take());
             let mut all = partitions.all();
             all.push(metadata);
-            for partition in all {
-                let mut state = partition.state();
-                let grown = state.log.active().size != state.checkpointed_size;
-                let pending = !state.unsynced.is_empty() || state.checkpoint_due || grown;
-                state.checkpoint_due |= grown;
-                drop(state);
-                if pending {
-                    self.flusher.handle().sync(partition);
-                }
-            }
+            ask_last_syncs(all, &self.flusher.handle());
             self.flusher.stop();
             if is_promised {
                 partitions.rocks().flush();
@@ -176,6 +168,20 @@ impl House {
         });
         if closed.await.is_err() {
             tracing::error!("the logs could not be closed; the next start recovers them");
+        }
+    }
+}
+
+/// Asks for a sync and a checkpoint of every partition that the next start would have to read.
+pub(super) fn ask_last_syncs(partitions: Vec<Arc<Partition>>, flusher: &FlusherHandle) {
+    for partition in partitions {
+        let mut state = partition.state();
+        let grown = state.log.active().size != state.checkpointed_size;
+        let pending = !state.unsynced.is_empty() || state.checkpoint_due || grown;
+        state.checkpoint_due |= grown;
+        drop(state);
+        if pending {
+            flusher.sync(partition);
         }
     }
 }
@@ -193,13 +199,14 @@ fn durability(config: &NodeConfig) -> Durability {
     }
 }
 
-fn open_metadata(
+/// Opens the metadata log in a data directory, and folds the image.
+pub(super) fn open_metadata(
     config: &NodeConfig,
-    data_dir: &DataDir,
+    data: &Path,
     partitions: &Partitions,
     clock: &Clock,
 ) -> Result<(MetadataLog, Image), Error> {
-    let folder = data_dir.folder.join(layout::METADATA_LOG);
+    let folder = data.join(layout::METADATA_LOG);
     let id = TopicIdPartition { topic_id: metadata_log::TOPIC_ID, partition: 0 };
     let mut log_config = TopicConfig::resolve(&config.broker_defaults, &Default::default());
     // Only a snapshot lets go of metadata.
@@ -221,16 +228,17 @@ fn open_metadata(
     Ok(MetadataLog::open(partition, partitions.indexes())?)
 }
 
-fn open_partitions(
+/// Opens all partitions of the image. Answers those that were not closed properly.
+pub(super) fn open_partitions(
     config: &NodeConfig,
-    data_dir: &DataDir,
+    data: &Path,
     partitions: &Partitions,
     image: &Image,
     clock: &Clock,
 ) -> Result<Vec<TopicIdPartition>, Error> {
     let known = |name: &str| Uuid::parse(name).is_some_and(|id| image.topic_by_id(&id).is_some());
-    janitor::sweep_topics(partitions.disk(), &data_dir.folder, known)
-        .map_err(|error| Error::Partition(data_dir.folder.join(layout::TOPICS), error))?;
+    janitor::sweep_topics(partitions.disk(), data, known)
+        .map_err(|error| Error::Partition(data.join(layout::TOPICS), error))?;
     let defaults = broker_defaults(&config.broker_defaults, config.node_id, image);
     let mut scanned_bytes = 0;
     let mut unclean = Vec::new();
@@ -241,9 +249,7 @@ fn open_partitions(
             let epoch = topic.partition(index).map_or(0, |partition| partition.leader_epoch);
             let opened = partitions
                 .open(id, &topic.name, Arc::clone(&topic_config), epoch, clock.now())
-                .map_err(|error| {
-                    Error::Partition(layout::partition_folder(&data_dir.folder, id), error)
-                })?;
+                .map_err(|error| Error::Partition(layout::partition_folder(data, id), error))?;
             scanned_bytes += opened.scanned_bytes;
             if opened.scanned_bytes + opened.cut_bytes > 0 {
                 unclean.push(id);

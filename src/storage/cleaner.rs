@@ -78,6 +78,14 @@ impl Cleaner {
     }
 }
 
+/// Cleans the dirtiest log, if there is one, on this thread.
+#[cfg(test)]
+pub fn clean_once(partitions: &Arc<Partitions>, clock: &Clock) -> bool {
+    use super::cleaning::Settings;
+    partitions.cleaning().change(Settings { key_bytes_max: 1 << 20, ..Settings::default() });
+    Worker::new(0, Arc::clone(partitions), clock.clone(), 1 << 20, [3; 16]).clean_dirtiest()
+}
+
 impl Drop for Cleaner {
     fn drop(&mut self) {
         self.stop();
@@ -234,6 +242,13 @@ impl Worker {
             let last_offsets = state.log.producers.last_offsets();
             (segments, last_offsets, state.log.limits.segment_bytes)
         };
+        // What takes the place of a durable record must be durable too, or a crash takes both. And
+        // no crash may bring a checkpoint back in which a segment was shorter than it is now: read
+        // from there on, the new file would look torn.
+        partition.state().checkpoint_due = true;
+        sync_partition(partition, self.partitions.rocks());
+        partition.check_online().map_err(|_| Error::Overtaken)?;
+        self.partitions.rocks().sync()?;
         let keys = self.note_keys(partition, &segments, due.dirty_from)?;
         let round = Round {
             keys: &keys,

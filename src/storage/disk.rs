@@ -9,6 +9,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Advice;
+use rustix::io::Errno;
+
+#[cfg(test)]
+use super::sim_disk::SimDisk;
 
 /// Most pieces the operating system takes in one vectored write.
 const PIECES_MAX: usize = 1024;
@@ -30,22 +34,32 @@ pub struct Entry {
 pub enum Disk {
     /// The operating system.
     Os,
+    /// The operating system, watched and hindered by a simulation.
+    #[cfg(test)]
+    Simulated(std::sync::Arc<SimDisk>),
 }
 
 impl Disk {
     /// Opens a segment for reading and writing, creating it if needed.
     pub fn open_segment(&self, path: &Path) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(path)?;
+        self.opened(path, &file, false);
+        Ok(file)
     }
 
     /// Creates an empty file, in the place of one that is there.
     pub fn create_file(&self, path: &Path) -> io::Result<File> {
-        File::create(path)
+        let file = File::create(path)?;
+        self.opened(path, &file, true);
+        Ok(file)
     }
 
     /// Opens a segment for reading.
     pub fn open_readonly(&self, path: &Path) -> io::Result<File> {
-        File::open(path)
+        let file = File::open(path)?;
+        self.opened(path, &file, false);
+        Ok(file)
     }
 
     /// Writes all pieces at `position`, whatever the number of system calls it takes.
@@ -58,10 +72,10 @@ impl Disk {
             slices.clear();
             slices.push(IoSlice::new(&pieces[first][skip..]));
             slices.extend(pieces[first + 1..].iter().take(PIECES_MAX - 1).map(|p| IoSlice::new(p)));
-            let mut written = match rustix::io::pwritev(file, &slices, position) {
+            let mut written = match self.write_some(file, &slices, position) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => written,
-                Err(rustix::io::Errno::INTR) => continue,
+                Err(Errno::INTR) => continue,
                 Err(error) => return Err(error.into()),
             };
             position += written as u64;
@@ -79,7 +93,7 @@ impl Disk {
     pub fn read_at(&self, file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
         let mut read = 0;
         while read < buffer.len() {
-            match file.read_at(&mut buffer[read..], position + read as u64) {
+            match self.read_some(file, &mut buffer[read..], position + read as u64) {
                 Ok(0) => break,
                 Ok(more) => read += more,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -101,32 +115,54 @@ impl Disk {
 
     /// Cuts a file, or fills it up with zeros.
     pub fn set_size(&self, file: &File, size: u64) -> io::Result<()> {
-        file.set_len(size)
+        file.set_len(size)?;
+        #[cfg(test)]
+        if let Disk::Simulated(disk) = self {
+            disk.resized(file, size);
+        }
+        Ok(())
     }
 
     /// Makes the contents of a file durable.
     pub fn sync_data(&self, file: &File) -> io::Result<()> {
-        file.sync_data()
+        match self {
+            Disk::Os => file.sync_data(),
+            #[cfg(test)]
+            Disk::Simulated(disk) => disk.sync(file),
+        }
     }
 
     /// Makes the contents of a file and all that is known of it durable.
     pub fn sync_all(&self, file: &File) -> io::Result<()> {
-        file.sync_all()
+        match self {
+            Disk::Os => file.sync_all(),
+            #[cfg(test)]
+            Disk::Simulated(disk) => disk.sync(file),
+        }
     }
 
     /// Gives a file or folder another name in the same folder. A file of that name goes.
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
+        fs::rename(from, to)?;
+        #[cfg(test)]
+        if let Disk::Simulated(disk) = self {
+            disk.renamed(from, to);
+        }
+        Ok(())
     }
 
     /// Removes a file.
     pub fn remove_file(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)
+        fs::remove_file(path)?;
+        self.removed(path);
+        Ok(())
     }
 
     /// Removes a folder with all that is in it.
     pub fn remove_folder(&self, path: &Path) -> io::Result<()> {
-        fs::remove_dir_all(path)
+        fs::remove_dir_all(path)?;
+        self.removed(path);
+        Ok(())
     }
 
     /// What is in a folder, in order of name; nothing if there is no such folder.
@@ -148,7 +184,12 @@ impl Disk {
 
     /// Makes created, renamed and removed names in a folder durable.
     pub fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        File::open(folder)?.sync_all()
+        let opened = File::open(folder)?;
+        match self {
+            Disk::Os => opened.sync_all(),
+            #[cfg(test)]
+            Disk::Simulated(disk) => disk.sync_folder(folder),
+        }
     }
 
     /// Creates a folder with all its parents. Answers the folders that got a new name in them,
@@ -159,6 +200,10 @@ impl Disk {
             let missing = folder.ancestors().take_while(|folder| !folder.is_dir());
             changed.extend(missing.filter_map(Path::parent).map(Path::to_owned));
             fs::create_dir_all(folder)?;
+            #[cfg(test)]
+            if let Disk::Simulated(disk) = self {
+                disk.created_folder(folder);
+            }
         }
         Ok(changed)
     }
@@ -214,8 +259,59 @@ impl Disk {
         let flags = rustix::io::ReadWriteFlags::NOWAIT;
         match rustix::io::preadv2(file, &mut buffers, position, flags) {
             // The file system cannot say.
-            Err(rustix::io::Errno::OPNOTSUPP) => self.read_at(file, buffers[0].as_mut(), position),
+            Err(Errno::OPNOTSUPP) => self.read_at(file, buffers[0].as_mut(), position),
             other => other.map_err(io::Error::from),
+        }
+    }
+
+    fn write_some(
+        &self,
+        file: &File,
+        slices: &[IoSlice<'_>],
+        position: u64,
+    ) -> Result<usize, Errno> {
+        match self {
+            Disk::Os => rustix::io::pwritev(file, slices, position),
+            #[cfg(test)]
+            Disk::Simulated(disk) => disk.write_some(file, slices, position),
+        }
+    }
+
+    fn read_some(&self, file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        match self {
+            Disk::Os => file.read_at(buffer, position),
+            #[cfg(test)]
+            Disk::Simulated(disk) => {
+                let length = disk.read_length(buffer.len())?;
+                file.read_at(&mut buffer[..length], position)
+            }
+        }
+    }
+
+    /// Tells a simulation of an open file.
+    fn opened(&self, _path: &Path, _file: &File, _is_empty: bool) {
+        #[cfg(test)]
+        if let Disk::Simulated(disk) = self {
+            disk.opened(_path, _file, _is_empty);
+        }
+    }
+
+    /// Tells a simulation of a name that is gone.
+    fn removed(&self, _path: &Path) {
+        #[cfg(test)]
+        if let Disk::Simulated(disk) = self {
+            disk.removed(_path);
+        }
+    }
+
+    /// Lets the page cache forget what it holds of a file from `position` on, but for what is still
+    /// to be written: after a failed sync it holds bytes that pass for written and never were.
+    pub fn forget_cached(&self, file: &File, position: u64) {
+        // It is advice; a file system without a cache has nothing to forget.
+        let _ = rustix::fs::fadvise(file, position, None, Advice::DontNeed);
+        #[cfg(test)]
+        if let Disk::Simulated(disk) = self {
+            disk.forget_cached(file);
         }
     }
 
@@ -271,21 +367,5 @@ pub fn lower_priority() {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn writes_many_pieces_in_order() {
-        let folder = std::env::temp_dir().join(format!("felice-disk-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("pieces");
-        let file = Disk::Os.open_segment(&path).unwrap();
-        let owned: Vec<Vec<u8>> = (0..3000u32).map(|n| n.to_be_bytes().to_vec()).collect();
-        let pieces: Vec<&[u8]> = owned.iter().map(Vec::as_slice).collect();
-        Disk::Os.write_all_at(&file, &pieces, 5).unwrap();
-        let mut read = vec![0; 12100];
-        let length = Disk::Os.read_at(&file, &mut read, 5).unwrap();
-        assert_eq!(&read[..length], owned.concat());
-        fs::remove_dir_all(&folder).unwrap();
-    }
-}
+#[path = "disk_tests.rs"]
+mod tests;

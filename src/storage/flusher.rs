@@ -75,6 +75,17 @@ pub struct Flusher {
 }
 
 impl FlusherHandle {
+    fn new(times: Arc<Histogram>, space: Arc<Space>) -> FlusherHandle {
+        let shared = Shared {
+            work: Mutex::default(),
+            wake: Condvar::new(),
+            times,
+            space,
+            is_vital_to_process: AtomicBool::new(false),
+        };
+        FlusherHandle { shared: Arc::new(shared) }
+    }
+
     /// Asks for a sync of everything the partition has appended so far.
     pub fn sync(&self, partition: Arc<Partition>) {
         let mut work = self.shared.lock();
@@ -143,19 +154,31 @@ impl Flusher {
         times: Arc<Histogram>,
         space: Arc<Space>,
     ) -> std::io::Result<Flusher> {
-        let shared = Shared {
-            work: Mutex::default(),
-            wake: Condvar::new(),
-            times,
-            space,
-            is_vital_to_process: AtomicBool::new(false),
-        };
-        let handle = FlusherHandle { shared: Arc::new(shared) };
+        let handle = FlusherHandle::new(times, space);
         let shared = Arc::clone(&handle.shared);
         let thread = std::thread::Builder::new()
             .name("felice-flusher".into())
             .spawn(move || run(&shared, &rocks))?;
         Ok(Flusher { handle, thread: Some(thread) })
+    }
+
+    /// One without a thread, that does what it is told when it is told to.
+    #[cfg(test)]
+    pub fn stepped(space: Arc<Space>) -> Flusher {
+        Flusher { handle: FlusherHandle::new(Arc::default(), space), thread: None }
+    }
+
+    /// Syncs what was asked for, one partition after the other. Answers how many they were.
+    #[cfg(test)]
+    pub fn step(&self, rocks: &Rocks) -> usize {
+        let mut work = self.handle.shared.lock();
+        let partitions = std::mem::take(&mut work.partitions);
+        work.queued.clear();
+        work.write_backs.clear();
+        drop(work);
+        self.handle.space().look();
+        partitions.iter().for_each(|partition| sync_partition(partition, rocks));
+        partitions.len()
     }
 
     /// Where syncs are asked for.

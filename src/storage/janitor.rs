@@ -28,6 +28,8 @@ pub fn retain(partitions: &Partitions, now: TimestampMs) {
         match retain_partition(&partition, now) {
             Ok(files) if files.is_empty() => {}
             Ok(files) => {
+                // What a checkpoint no longer names must not come back after a crash.
+                partition.state().folders_unsynced.push(partition.folder.clone());
                 sync_partition(&partition, partitions.rocks());
                 let log_start_offset = partition.log_start_offset();
                 checkpoint::forget_indexes(&partition, partitions.rocks(), log_start_offset);

@@ -24,6 +24,8 @@ pub mod recover;
 pub mod rocks;
 pub mod schema;
 mod sealed_offset;
+#[cfg(test)]
+pub mod sim_disk;
 pub mod space;
 mod swap;
 pub mod waiters;

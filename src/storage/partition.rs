@@ -50,7 +50,7 @@ pub struct Partition {
     /// What its files are reached through.
     pub disk: Disk,
     /// What of its files is damaged.
-    pub(super) damages: Damages,
+    pub(crate) damages: Damages,
     traffic: Traffic,
     traffic_of_all: Arc<Traffic>,
     durability: Durability,
@@ -122,7 +122,7 @@ pub struct Parts {
     /// What its files are reached through.
     pub disk: Disk,
     /// What recovery found damaged.
-    pub(super) damages: Damages,
+    pub(crate) damages: Damages,
 }
 
 impl Partition {

@@ -101,9 +101,13 @@ impl Partitions {
         self.by_id.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
-    /// All partitions, in no order.
+    /// All partitions, in order of their IDs.
     pub fn all(&self) -> Vec<Arc<Partition>> {
-        self.by_id.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = by_id.values().cloned().collect();
+        drop(by_id);
+        all.sort_unstable_by_key(|partition| partition.id);
+        all
     }
 
     /// Indexes of closed segments.

@@ -75,6 +75,10 @@ pub fn read(
     let Some((place, file)) = partition.locate(|log| log.place_of_offset(offset))? else {
         return Ok(Read::Empty);
     };
+    if place.size == 0 {
+        // A crash took the end of the segment before, but not the file of this one.
+        return Ok(Read::Empty);
+    }
     let by_offset = |index: &SparseIndex| {
         index.position_for_offset(offset_delta(place.segment, offset.max(place.segment)))
     };

@@ -263,7 +263,9 @@ impl Scan<'_> {
             return Ok(None);
         }
         let path = layout::segment_file(self.place.folder, base_offset);
-        self.unsynced.push((base_offset, Arc::new(self.place.disk.open_segment(&path)?)));
+        let file = Arc::new(self.place.disk.open_segment(&path)?);
+        self.place.disk.forget_cached(&file, self.log.active().size);
+        self.unsynced.push((base_offset, file));
         let expected = Expected {
             least_offset: self.log.end_offset(),
             most_offset: next.unwrap_or_else(|| offset_max(base_offset)),

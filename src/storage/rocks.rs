@@ -181,6 +181,28 @@ impl Rocks {
         true
     }
 
+    /// Makes all that was committed durable: no crash brings back what was before. Waits for the
+    /// device.
+    pub fn sync(&self) -> std::io::Result<()> {
+        let synced = self.db.flush_wal(true);
+        synced.map_err(|error| std::io::Error::other(error.to_string()))?;
+        #[cfg(test)]
+        self.copy_synced();
+        Ok(())
+    }
+
+    /// Keeps what a crash would leave at least, where a simulation has made a place for it.
+    #[cfg(test)]
+    fn copy_synced(&self) {
+        let copy = self.path.with_extension("synced");
+        if std::fs::remove_dir_all(&copy).is_ok() {
+            std::fs::create_dir(&copy).expect("a test has room");
+            for file in std::fs::read_dir(&self.path).expect("it is open").flatten() {
+                let _ = std::fs::copy(file.path(), copy.join(file.file_name()));
+            }
+        }
+    }
+
     /// Writes what is in memory to files and makes the log of changes durable.
     pub fn flush(&self) {
         let flushed = self.db.flush_wal(true).and_then(|()| self.db.flush());
