@@ -110,6 +110,8 @@ mod recovery;
 mod segment_files;
 #[path = "api/sync_group.rs"]
 mod sync_group;
+#[path = "api/topic_settings.rs"]
+mod topic_settings;
 #[path = "api/unregister_broker.rs"]
 mod unregister_broker;
 #[path = "api/update_features.rs"]

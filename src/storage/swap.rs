@@ -44,6 +44,10 @@ pub fn install(partition: &Arc<Partition>, old: &[Segment], new: Segment) -> io:
     let base_offset = new.base_offset;
     let draft = draft_file(folder, base_offset);
     let swap = with_ending(folder, base_offset, layout::SWAP);
+    if partition.check_online().is_err() {
+        disk.remove_file(&draft)?;
+        return Ok(Swap::Overtaken);
+    }
     disk.rename(&draft, &swap)?;
     disk.sync_folder(folder).inspect_err(|error| partition.poison(error))?;
     // No checkpoint is captured before and stored after: it would name the old files.
