@@ -35,7 +35,9 @@ Examples:
   felice serve --properties /etc/kafka/server.properties
       A broker with the configuration of a Kafka broker.
   felice config --defaults > felice.toml
-      A configuration file with every key explained, to be edited.";
+      A configuration file with every key explained, to be edited.
+  felice log check felice-data
+      Whether every batch that a stopped broker has is sound.";
 
 /// What can be asked for.
 #[derive(Debug, Subcommand)]
@@ -110,7 +112,8 @@ Exit codes:
   1  failed for another reason, which is printed
   2  the command line or the configuration is wrong
   3  an address is in use
-  4  the data directory is in use, belongs to another cluster or cannot be written
+  4  the data directory is in use, is not one or not whole, belongs to another cluster, or cannot
+     be written
 
 Examples:
   felice serve --set num.partitions=6 --set log.retention.hours=24

@@ -11,7 +11,7 @@ use super::layout;
 use crate::kernel::log::soundness::Damage;
 use crate::kernel::types::Offset;
 
-/// Most damaged places that are remembered of a partition. Any more are found again by each read.
+/// Most damaged places that are remembered of a partition. Reads behind any more are refused.
 const PLACES_MAX: usize = 1024;
 
 /// Most separate ranges that are remembered as sound of a segment. Any more are read again.

@@ -41,7 +41,10 @@ pub enum Error {
     #[error("the metadata log {0} is damaged: {1}")]
     Damaged(PathBuf, String),
     /// The storage failed.
-    #[error("the metadata log cannot be read: {0}")]
+    #[error(
+        "the metadata log cannot be read: {0}. `felice log check` tells where it is damaged; nothing \
+         is served without it, so restore it from a copy"
+    )]
     Read(#[from] ReadError),
     /// The operating system refused.
     #[error("the metadata log cannot be read: {0}")]

@@ -291,6 +291,10 @@ impl<R: FnMut(&mut [u8], u64) -> io::Result<usize>> Source<R> {
         let mut position = bad + 1;
         while position + HEADER_SIZE as u64 <= self.size && searched < SEARCH_BYTES_MAX {
             let bytes = self.bytes(position, HEADER_SIZE)?;
+            if bytes.len() < HEADER_SIZE {
+                // The file is shorter than it was.
+                break;
+            }
             let Some(skip) = candidate(bytes, expected) else {
                 position += bytes.len().saturating_sub(HEADER_SIZE - 1).max(1) as u64;
                 continue;
