@@ -1,8 +1,8 @@
 //! Data directories that earlier versions wrote, kept in `data/directories/`: every later version
 //! gives the answers that they gave, from the whole directory and from its logs alone.
 //!
-//! `cargo test -p protocol-tests --test api write_a_data_directory -- --ignored` writes one more, by
-//! the name in `FELICE_FIXTURE`. What is there is never written again.
+//! `cargo test -p protocol-tests --test api write_a_data_directory -- --ignored` writes one more,
+//! by the name in `FELICE_FIXTURE`. What is there is never written again.
 
 use std::fmt::Write;
 use std::fs;
