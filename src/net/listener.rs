@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::{Duration, Instant};
@@ -39,13 +40,17 @@ pub fn bind(address: SocketAddr, network: &Network) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+/// Files that segments, RocksDB and the admin listener can always open.
+const FILES_RESERVED: RawFd = 32;
+
 /// Accepts connections until the broker stops, then lets the open ones finish.
 pub async fn run(listener: TcpListener, index: usize, net: Arc<Net>, broker: Arc<Broker>) {
     let mut stopping = net.stopping.clone();
     let congestion = switch_congestion(&listener, &net.limits.congestion_control);
     let connections = JoinSet::new();
     let refusals = Refusals::default();
-    let mut door = Door { index, congestion, net, broker, connections, refusals };
+    let files_max = files_max();
+    let mut door = Door { index, congestion, net, broker, connections, refusals, files_max };
     loop {
         tokio::select! {
             // Cancel-safe: a change is seen again by the next call.
@@ -80,6 +85,12 @@ pub async fn run(listener: TcpListener, index: usize, net: Arc<Net>, broker: Arc
     }
 }
 
+/// Number of a socket from which on no connection is taken: what is left are files.
+fn files_max() -> RawFd {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.map_or(RawFd::MAX, |limit| RawFd::try_from(limit).unwrap_or(RawFd::MAX) - FILES_RESERVED)
+}
+
 /// What a listener needs to let connections in.
 struct Door {
     index: usize,
@@ -89,10 +100,15 @@ struct Door {
     broker: Arc<Broker>,
     connections: JoinSet<()>,
     refusals: Refusals,
+    files_max: RawFd,
 }
 
 impl Door {
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
+        // The system gives out the lowest number that is free.
+        if stream.as_raw_fd() >= self.files_max {
+            return self.refuse(peer, "too many files are open");
+        }
         let admission = match self.net.admit(peer.ip(), &self.broker.control.live().connections) {
             Ok(admission) => admission,
             Err(reason) => return self.refuse(peer, reason),

@@ -357,6 +357,16 @@ pub fn end_process(reason: &str) -> ! {
     unsafe { libc::_exit(1) }
 }
 
+/// Files that this process may have open.
+pub fn open_files_max() -> u64 {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Whether an operation failed because too many files are open, which passes.
+pub fn is_out_of_files(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
 /// Lets every other thread of the machine go before the calling one.
 pub fn lower_priority() {
     // SAFETY: plain system calls about the calling thread; they take no pointers.

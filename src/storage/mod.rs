@@ -17,6 +17,7 @@ pub mod janitor;
 pub mod layout;
 mod log_start;
 pub mod metadata_log;
+mod open_files;
 pub mod partition;
 pub mod partitions;
 pub mod reader;

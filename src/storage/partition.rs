@@ -15,6 +15,7 @@ use super::error::StorageError;
 use super::flusher::FlusherHandle;
 use super::force::{Force, Found};
 use super::layout;
+use super::open_files::OpenFiles;
 use super::space;
 use super::waiters::{FetchWaiter, Fetches, Syncs};
 use crate::config::dynamic::TopicConfig;
@@ -51,6 +52,10 @@ pub struct Partition {
     pub disk: Disk,
     /// What of its files is damaged.
     pub(crate) damages: Damages,
+    own: Weak<Partition>,
+    open_files: Arc<OpenFiles>,
+    /// The file that is written was asked for since somebody looked whether it can be spared.
+    is_used: AtomicBool,
     traffic: Traffic,
     traffic_of_all: Arc<Traffic>,
     durability: Durability,
@@ -123,6 +128,8 @@ pub struct Parts {
     pub disk: Disk,
     /// What recovery found damaged.
     pub(crate) damages: Damages,
+    /// Where open files are counted.
+    pub(crate) open_files: Arc<OpenFiles>,
 }
 
 impl Partition {
@@ -133,7 +140,10 @@ impl Partition {
         let read = !parts.unsynced.is_empty();
         let folders = if read { layout::folders_to(&parts.folder) } else { Vec::new() };
         let is_vital = VITAL.contains(&&*parts.topic);
-        Arc::new(Partition {
+        Arc::new_cyclic(|own| Partition {
+            own: Weak::clone(own),
+            open_files: parts.open_files,
+            is_used: AtomicBool::new(false),
             id: parts.id,
             topic: parts.topic,
             folder: parts.folder,
@@ -272,6 +282,23 @@ impl Partition {
         state.readers.retain(|_, reader| reader.strong_count() > 0);
         state.readers.insert(base_offset, Arc::downgrade(&file));
         Ok(file)
+    }
+
+    /// Closes the file that is written, which the next append opens again, if it was not used since
+    /// the last call and all of it is on disk. Asks for that otherwise.
+    pub(super) fn close_idle(&self) -> bool {
+        if self.is_used.swap(false, Ordering::Relaxed) {
+            return false;
+        }
+        // Never waits: the one that asks holds the mutex of another partition.
+        let Ok(mut state) = self.state.try_lock() else { return false };
+        let is_synced = state.unsynced.is_empty() && state.folders_unsynced.is_empty();
+        if is_synced {
+            state.files.clear();
+        } else if let Some(own) = self.own.upgrade() {
+            self.flusher.sync(own);
+        }
+        is_synced
     }
 
     /// Takes the partition offline after a failed write or sync: the first failure is the last. A

@@ -12,11 +12,12 @@ use super::checkpoint;
 use super::cleaning::Cleaning;
 use super::damage::Damages;
 use super::disk::Disk;
-use super::flusher::FlusherHandle;
+use super::flusher::{FlusherHandle, sync_partition};
 use super::index::Indexes;
 use super::janitor::Condemned;
 use super::layout;
 use super::metadata_log;
+use super::open_files::OpenFiles;
 use super::partition::{Durability, Partition, Parts};
 use super::recover::recover;
 use super::rocks::Rocks;
@@ -38,6 +39,7 @@ pub struct Partitions {
     /// Files that wait to be removed; as many as there were segments at most.
     condemned: Mutex<Vec<Condemned>>,
     traffic: Arc<Traffic>,
+    pub(super) open_files: Arc<OpenFiles>,
     by_id: RwLock<HashMap<TopicIdPartition, Arc<Partition>, BuildHasherDefault<IdHasher>>>,
 }
 
@@ -92,6 +94,7 @@ impl Partitions {
             cleaning: Arc::default(),
             condemned: Mutex::default(),
             traffic,
+            open_files: Arc::default(),
             by_id: RwLock::default(),
         }
     }
@@ -224,11 +227,16 @@ impl Partitions {
             },
             disk: self.disk.clone(),
             damages: Damages::new(recovered.damages),
+            open_files: Arc::clone(&self.open_files),
         });
         if opened.scanned_bytes > 0 || is_damaged {
             // Make it durable and spare the next start the reading.
             partition.state().checkpoint_due = true;
-            self.flusher.sync(Arc::clone(&partition));
+            match self.open_files.is_full() {
+                true => sync_partition(&partition, &self.rocks),
+                false => self.flusher.sync(Arc::clone(&partition)),
+            }
+            self.open_files.opened(Arc::downgrade(&partition));
         }
         Ok((partition, opened))
     }
@@ -256,6 +264,7 @@ impl Partitions {
             traffic: Arc::clone(&self.traffic),
             disk: self.disk.clone(),
             damages: Damages::default(),
+            open_files: Arc::clone(&self.open_files),
         }));
     }
 

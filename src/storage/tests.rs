@@ -10,6 +10,7 @@ use super::disk::Disk;
 use super::error::{AppendError, ReadError, StorageError};
 use super::flusher::{Flusher, sync_partition};
 use super::metadata_log::{self, MetadataLog};
+use super::open_files::OpenFiles;
 use super::partition::{Durability, Partition};
 use super::partitions::Partitions;
 use super::reader::{self, Patience, Read};
@@ -414,4 +415,35 @@ fn metadata_is_the_newest_snapshot_and_what_follows() {
         .collect();
     assert!(names.contains(&"00000000000000000015-0000000001.checkpoint".to_owned()), "{names:?}");
     assert_eq!(names.iter().filter(|name| name.ends_with(".checkpoint")).count(), 1);
+}
+
+#[test]
+fn files_that_are_not_used_are_closed_and_opened_again() {
+    let place = Place::new();
+    let mut open = place.open();
+    open.partitions.open_files = Arc::new(OpenFiles::new(2));
+    let config = TopicConfig::resolve(&BrokerDefaults::default(), &Default::default());
+    let config = Arc::new(config);
+    let make = |partition| {
+        let id = TopicIdPartition { partition, ..ID };
+        open.partitions.create(id, &Arc::from("t"), Arc::clone(&config), 0);
+        open.partitions.get(&id).unwrap()
+    };
+    let all: Vec<Arc<Partition>> = (0..9).map(make).collect();
+    for round in 0..3 {
+        for partition in &all {
+            append(partition, batch(NOW, &[b"x"])).unwrap();
+            sync_partition(partition, open.partitions.rocks());
+            assert_eq!(found(&open, partition, round), Some(round));
+        }
+        let count = all.iter().filter(|partition| !partition.state().files.is_empty()).count();
+        // One that was just used gets a second chance.
+        assert!((1..=4).contains(&count), "{count} of 9 are open");
+    }
+    // What no sync covers is never let go of.
+    let unsynced = &all[0];
+    append(unsynced, batch(NOW, &[b"x"])).unwrap();
+    while open.partitions.open_files.make_room() {}
+    assert!(!unsynced.close_idle() || unsynced.synced_offset() == 4);
+    assert_eq!(found(&open, unsynced, 3), Some(3));
 }

@@ -1,8 +1,8 @@
 //! Writing to a partition: appends in order, one vectored write per segment, and what becomes of
 //! them if there is no room. Deliberately waits for no disk: that is the flusher's business.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 use super::{Durability, Partition, State};
 use crate::kernel::batch::{self, HEADER_SIZE};
@@ -10,7 +10,7 @@ use crate::kernel::log::Judgement;
 use crate::kernel::log::producers::Error as ProducerError;
 use crate::kernel::types::{Offset, TimestampMs};
 use crate::storage::append::{AppendResult, Appended, Prepared};
-use crate::storage::disk::File;
+use crate::storage::disk::{File, is_out_of_files};
 use crate::storage::error::{AppendError, StorageError};
 use crate::storage::{layout, space};
 
@@ -203,31 +203,46 @@ impl Partition {
 
     pub(super) fn active_file(&self, state: &mut State) -> std::io::Result<Arc<File>> {
         let base_offset = state.log.active().base_offset;
+        self.is_used.store(true, Ordering::Relaxed);
         if let Some(file) = state.files.get(&base_offset) {
             return Ok(Arc::clone(file));
         }
-        if state.files.is_empty() {
+        let is_first = state.files.is_empty();
+        if is_first {
             self.disk.create_folder(&self.folder)?;
         }
         let path = layout::segment_file(&self.folder, base_offset);
-        state.folders_unsynced.extend(layout::folders_to(&self.folder));
-        let file = Arc::new(self.disk.open_segment(&path)?);
+        let file = match self.disk.open_segment(&path) {
+            Err(error) if is_out_of_files(&error) && self.open_files.make_room() => {
+                self.disk.open_segment(&path)?
+            }
+            opened => opened?,
+        };
+        // One that holds records was there before, under names that were synced with them.
+        let is_new = self.disk.file_size(&file)? == 0;
+        if is_new {
+            state.folders_unsynced.extend(layout::folders_to(&self.folder));
+        }
+        let file = Arc::new(file);
         let config = self.config();
-        if config.preallocate && state.log.active().size == 0 {
+        if config.preallocate && is_new {
             // Behind the end of the file, so that a reader or a restart sees nothing of it. Where
             // that is not possible the file grows as any other.
             let _ = self.disk.allocate_behind(&file, 0, u64::from(config.segment_bytes));
         }
         state.files.insert(base_offset, Arc::clone(&file));
+        if is_first {
+            self.open_files.opened(Weak::clone(&self.own));
+        }
         Ok(file)
     }
 
     /// Gives back what was preallocated for the active segment and not used.
-    fn trim(&self, state: &State) -> std::io::Result<()> {
-        let active = state.log.active();
-        match state.files.get(&active.base_offset) {
-            Some(file) if self.config().preallocate => self.disk.set_size(file, active.size),
-            _ => Ok(()),
+    fn trim(&self, state: &mut State) -> std::io::Result<()> {
+        let size = state.log.active().size;
+        match size > 0 && self.config().preallocate {
+            true => self.disk.set_size(&*self.active_file(state)?, size),
+            false => Ok(()),
         }
     }
 
@@ -255,13 +270,18 @@ impl Partition {
         }
     }
 
-    /// What a failed write means: no room undoes the append, as if nobody had asked for it; after
-    /// anything else nobody knows what the file holds.
+    /// What a failed write means: no room, or no file that could be opened, undoes the append, as
+    /// if nobody had asked for it; after anything else nobody knows what the file holds.
     fn fail(&self, state: &mut State, error: std::io::Error) -> StorageError {
         if space::is_full(&error) {
             self.flusher.ran_out_of_space();
             match self.undo(state) {
                 Ok(()) => return StorageError::Full,
+                Err(error) => self.poison(&error),
+            }
+        } else if is_out_of_files(&error) {
+            match self.undo(state) {
+                Ok(()) => return error.into(),
                 Err(error) => self.poison(&error),
             }
         }

@@ -10,6 +10,7 @@ mod index;
 mod kill;
 mod life;
 mod load;
+mod nofile;
 mod power;
 mod sigterm;
 mod stopped;
@@ -42,11 +43,12 @@ pub struct Fault {
 }
 
 /// All faults.
-pub const FAULTS: [Fault; 8] = [
+pub const FAULTS: [Fault; 9] = [
     kill::FAULT,
     power::FAULT,
     eio::FAULT,
     enospc::FAULT,
+    nofile::FAULT,
     clock::FAULT,
     sigterm::FAULT,
     bitflips::FAULT,

@@ -1,0 +1,108 @@
+//! A broker that may open 256 files, with a thousand partitions that are all written and read, and
+//! more connections than it has room for: it lives, says what is wrong to those it turns away, and
+//! serves as before when they have left.
+
+use std::net::TcpStream;
+use std::time::Duration;
+
+use protocol_tests::batches;
+
+use super::life::{Life, Work};
+use super::load::{Load, on};
+use super::{Fault, Tally, ask, judge};
+use crate::requests::{self, check_produced, expect_none};
+use crate::wire::Wire;
+
+/// Open files that the broker may have.
+const FILES_MAX: u64 = 256;
+const TOPICS: usize = 10;
+const PARTITIONS: i32 = 100;
+/// Connections at a time, more than there are files.
+const CONNECTIONS: usize = 400;
+
+pub const FAULT: Fault = Fault {
+    name: "nofile",
+    about: "1,000 partitions and 400 connections with 256 open files",
+    times: (3, 1),
+    mounts: false,
+    run: |tally, times| {
+        let text = |error: std::io::Error| error.to_string();
+        let work = Work::new("nofile").map_err(text)?;
+        let mut life = Life::new(&work.path().join("data"), work.path(), &[]).map_err(text)?;
+        life.files_max = Some(FILES_MAX);
+        tally.ready(life.start()?);
+        let load = Load::begin(life.address())?;
+        on(life.address(), async |wire| {
+            for topic in 0..TOPICS {
+                ask::create(wire, &name(topic), PARTITIONS, &[]).await?;
+            }
+            Ok(())
+        })?;
+        for round in 0..times as i64 {
+            once(tally, &mut life, &load, round)?;
+            tally.count();
+        }
+        life.kill();
+        load.pause();
+        tally.ready(life.start()?);
+        judge(tally, &life, &load)?;
+        tally.add_load(&load);
+        Ok(())
+    },
+};
+
+fn name(topic: usize) -> String {
+    format!("many-{topic}")
+}
+
+fn once(tally: &mut Tally, life: &mut Life, load: &Load, round: i64) -> Result<(), String> {
+    let done = on(life.address(), async |wire| {
+        for topic in 0..TOPICS {
+            write(wire, &name(topic)).await?;
+        }
+        for topic in 0..TOPICS {
+            read(wire, &name(topic), round + 1).await?;
+        }
+        Ok(())
+    });
+    if let Err(error) = done {
+        tally.wrong(format!("1,000 partitions cannot be written and read: {error}"));
+    }
+    load.wait_for_progress()?;
+    let crowd: Vec<TcpStream> =
+        (0..CONNECTIONS).map_while(|_| TcpStream::connect(life.address()).ok()).collect();
+    std::thread::sleep(Duration::from_millis(500));
+    if let Some(status) = life.ended() {
+        return Err(format!("it ended with {status}: {}", life.last_words()));
+    }
+    drop(crowd);
+    load.wait_for_progress()
+        .map_err(|error| format!("after the crowd had left: {error}: {}", life.last_words()))?;
+    on(life.address(), async |wire| ask::topics(wire).await.map(drop))?;
+    let live = life.health("ready") == Some(200);
+    if !live {
+        tally.wrong("it is not ready after the crowd had left".to_owned());
+    }
+    tally.say("lived and went on");
+    Ok(())
+}
+
+async fn write(wire: &mut Wire, topic: &str) -> std::io::Result<()> {
+    let batch = batches::one(b"one of many");
+    check_produced(wire.exchange(&requests::produce(topic, 0..PARTITIONS, -1, &batch)).await?)
+}
+
+async fn read(wire: &mut Wire, topic: &str, wanted: i64) -> std::io::Result<()> {
+    for partition in 0..PARTITIONS {
+        let asked = requests::fetch(topic, [(partition, 0)].into_iter(), (0, -1), 0, 1 << 20);
+        let mut answer = wire.call(&asked, requests::FETCH).await?;
+        let answer = answer.responses.remove(0).partitions.remove(0);
+        expect_none("Fetch", answer.error_code)?;
+        let found = batches::heads(&answer.records.unwrap_or_default()).len() as i64;
+        if found != wanted {
+            let text = format!("{topic}-{partition} has {found} batches instead of {wanted}");
+            return Err(std::io::Error::other(text));
+        }
+    }
+    Ok(())
+}
