@@ -42,8 +42,8 @@ pub enum Error {
     Damaged(PathBuf, String),
     /// The storage failed.
     #[error(
-        "the metadata log cannot be read: {0}. `felice log check` tells where it is damaged; nothing \
-         is served without it, so restore it from a copy"
+        "the metadata log cannot be read: {0}. `felice log check` tells where it is damaged; \
+         nothing is served without it, so restore it from a copy"
     )]
     Read(#[from] ReadError),
     /// The operating system refused.

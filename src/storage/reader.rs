@@ -75,7 +75,7 @@ pub fn read(
     let Some((place, file)) = partition.locate(|log| log.place_of_offset(offset))? else {
         return Ok(Read::Empty);
     };
-    if place.size == 0 {
+    if place.size == 0 && offset < place.segment {
         // A crash took the end of the segment before, but not the file of this one.
         return Ok(Read::Empty);
     }
