@@ -32,4 +32,6 @@ mod swap;
 pub mod waiters;
 
 #[cfg(test)]
+mod power_tests;
+#[cfg(test)]
 mod tests;

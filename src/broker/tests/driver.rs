@@ -608,8 +608,13 @@ impl Driver {
             return Ok(());
         }
         static NOTHING: OnceLock<Rocks> = OnceLock::new();
-        let nothing = NOTHING
-            .get_or_init(|| Rocks::open(&scratch(), Space::unlimited()).expect("a test has room"));
+        let nothing = NOTHING.get_or_init(|| {
+            let folder = scratch();
+            let rocks = Rocks::open(&folder, Space::unlimited()).expect("a test has room");
+            // Nobody will write to it: it needs no files, and would leave them behind.
+            let _ = std::fs::remove_dir_all(folder);
+            rocks
+        });
         let copy = self.folder.with_extension("fold");
         let _ = std::fs::remove_dir_all(&copy);
         if partition.folder.exists() {
