@@ -3,14 +3,14 @@
 //! its work too, because only it knows what is on disk.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::checkpoint;
-use super::disk::{self, Disk, File};
+use super::disk::{self, File};
 use super::force::Found;
 use super::partition::{Durability, Partition};
 use super::rocks::Rocks;
@@ -60,6 +60,8 @@ struct Shared {
     space: Arc<Space>,
     /// Whether the process ends with a partition that the broker keeps its own state in.
     is_vital_to_process: AtomicBool,
+    /// Folders of which a sync has failed: none is asked for again.
+    failed_folders: Mutex<HashSet<PathBuf>>,
 }
 
 /// Where syncs are asked for. Cheap to clone.
@@ -82,6 +84,7 @@ impl FlusherHandle {
             times,
             space,
             is_vital_to_process: AtomicBool::new(false),
+            failed_folders: Mutex::default(),
         };
         FlusherHandle { shared: Arc::new(shared) }
     }
@@ -310,7 +313,7 @@ pub fn sync_partition(partition: &Arc<Partition>, rocks: &Rocks) {
     // Where no promise is made, what was written is as good as synced.
     let is_promised = partition.durability() != Durability::None;
     let synced = match is_promised {
-        true => sync_files(&covered, &partition.disk, partition.flush_times()),
+        true => sync_files(&covered, partition),
         false => Ok(()),
     };
     if let Err(error) = synced {
@@ -327,14 +330,37 @@ pub fn sync_partition(partition: &Arc<Partition>, rocks: &Rocks) {
     }
 }
 
-fn sync_files(covered: &Covered, disk: &Disk, times: &Histogram) -> std::io::Result<()> {
+/// Syncs a folder that leads to a partition, which may be one of several there: after a failure
+/// none of them asks for it again, and where all partitions lie in it the broker cannot go on.
+fn sync_folder(partition: &Partition, folder: &Path) -> std::io::Result<()> {
+    let shared = &partition.flusher().shared;
+    let failed = || shared.failed_folders.lock().unwrap_or_else(PoisonError::into_inner);
+    if failed().contains(folder) {
+        return Err(std::io::Error::other("an earlier sync of a folder failed"));
+    }
+    let synced = partition.disk.sync_folder(folder);
+    if let Err(error) = &synced
+        && !partition.is_deleted()
+    {
+        failed().insert(folder.to_owned());
+        let is_own = partition.folder.ancestors().take(2).any(|own| own == folder);
+        if !is_own && partition.flusher().is_vital_to_process() {
+            let folder = folder.display();
+            disk::end_process(&format!("the folder {folder} cannot be synced: {error}"));
+        }
+    }
+    synced
+}
+
+fn sync_files(covered: &Covered, partition: &Partition) -> std::io::Result<()> {
+    let (disk, times) = (&partition.disk, partition.flush_times());
     for file in &covered.files {
         let begun = Instant::now();
         disk.sync_data(file)?;
         times.observe(begun.elapsed(), 1);
     }
     for folder in &covered.folders {
-        disk.sync_folder(folder)?;
+        sync_folder(partition, folder)?;
     }
     Ok(())
 }

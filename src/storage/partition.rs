@@ -393,6 +393,11 @@ impl Partition {
         self.sync_waiters.count()
     }
 
+    /// Where its syncs are asked for.
+    pub(super) fn flusher(&self) -> &FlusherHandle {
+        &self.flusher
+    }
+
     /// When an append counts as durable.
     pub fn durability(&self) -> Durability {
         self.durability
