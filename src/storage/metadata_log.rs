@@ -129,6 +129,8 @@ impl MetadataLog {
             Some(Err(AppendError::Storage(error))) => return Err(error),
             _ => return Err(StorageError::Poisoned),
         };
+        // A start that knows how far the log was durable does not take damage for a torn end.
+        self.partition.state().checkpoint_due = true;
         self.partition.durable(end).await?;
         Ok(end - 1)
     }
