@@ -42,11 +42,11 @@ impl Api for CreateTopics {
 
     async fn handle(cx: Cx, request: CreateTopicsRequest) -> Reply<CreateTopicsResponse> {
         if request.timeout_ms <= 0 {
-            return Reply::Now(refuse(&request, Code::RequestTimedOut.code()));
+            return Reply::Now(refuse(&request, Code::RequestTimedOut.code(), None));
         }
         let topics: Option<Vec<_>> = request.topics.iter().map(read).collect();
         let Some(topics) = topics else {
-            return Reply::Now(refuse(&request, Code::UnknownServerError.code()));
+            return Reply::Now(refuse(&request, Code::UnknownServerError.code(), None));
         };
         let mut command = Command::CreateTopics(command(&cx, topics, request.validate_only));
         let throttled = throttle::changes(&cx, STRICT_QUOTA_SINCE, &mut command);
@@ -62,7 +62,7 @@ impl Api for CreateTopics {
                     .with_topics(results.collect())
             }
             Ok(_) => unreachable!("the outcome has the command's variant"),
-            Err(error) => refuse(&request, storage_code(&error)),
+            Err(error) => refuse(&request, storage_code(&error), Some(message(&error))),
         })
     }
 }
@@ -101,12 +101,16 @@ fn read(topic: &CreatableTopic) -> Option<NewTopic> {
     })
 }
 
-fn refuse(request: &CreateTopicsRequest, code: i16) -> CreateTopicsResponse {
+fn refuse(
+    request: &CreateTopicsRequest,
+    code: i16,
+    message: Option<StrBytes>,
+) -> CreateTopicsResponse {
     let refused = |topic: &CreatableTopic| {
         CreatableTopicResult::default()
             .with_name(topic.name.clone())
             .with_error_code(code)
-            .with_error_message(None)
+            .with_error_message(message.clone())
     };
     CreateTopicsResponse::default().with_topics(request.topics.iter().map(refused).collect())
 }

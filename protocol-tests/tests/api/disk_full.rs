@@ -46,7 +46,10 @@ fn create_code(client: &mut Client, name: &str) -> i16 {
     let topics = (0..20).map(|n| new_topic(&format!("{name}-{n}"), 10, &[]));
     let request =
         CreateTopicsRequest::default().with_topics(topics.collect()).with_timeout_ms(30_000);
-    client.call(request, 7).topics[0].error_code
+    let answer = client.call(request, 7).topics.remove(0);
+    let message = answer.error_message.map(|message| message.to_string()).unwrap_or_default();
+    assert_eq!(answer.error_code != 0, message.contains("disk is full"), "{message}");
+    answer.error_code
 }
 
 /// Tries until it succeeds, which it must within the time.
