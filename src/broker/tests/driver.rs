@@ -11,6 +11,7 @@ use super::house::{House, rocks_folder};
 use super::model::{Batch, LogModel, damage_at, read_all};
 use crate::clock::{Clock, Manual};
 use crate::config::{NodeConfig, Sources};
+use crate::coordinator::groups::OFFSETS_TOPIC;
 use crate::kernel::meta::Command;
 use crate::kernel::meta::command::{CreateTopics, Defaults, NewTopic, TopicRef};
 use crate::kernel::types::{Offset, TopicIdPartition, Uuid};
@@ -77,6 +78,8 @@ pub struct Driver {
     house: Option<House>,
     topics: Vec<Topic>,
     topics_made: u8,
+    /// By group and topic, what may be committed: one offset, if the last commit was answered.
+    commits: BTreeMap<(String, String), Vec<Offset>>,
     pending: Vec<Pending>,
     values: u64,
     starts: u64,
@@ -126,7 +129,9 @@ impl Driver {
         let older_rocks = rocks_folder(&folder).with_extension("synced");
         let disk = Arc::new(SimDisk::new(&folder, chance.draw(), Faults::default(), plant));
         let manual = Arc::new(Manual::at(DATE));
-        let config = NodeConfig::load(&Sources::default()).unwrap();
+        let set = vec!["offsets.topic.num.partitions=2".to_owned()];
+        let sources = Sources { set, ..Sources::default() };
+        let config = NodeConfig::load(&sources).unwrap();
         Driver {
             seed,
             chance,
@@ -140,6 +145,7 @@ impl Driver {
             house: None,
             topics: Vec::new(),
             topics_made: 0,
+            commits: BTreeMap::new(),
             pending: Vec::new(),
             values: 0,
             starts: 0,
@@ -192,8 +198,9 @@ impl Driver {
 
     fn step(&mut self) -> Checked {
         match self.chance.below(100) {
-            0..=44 => self.append()?,
-            45..=59 => self.fetch()?,
+            0..=39 => self.append()?,
+            40..=45 => self.commit(),
+            46..=59 => self.fetch()?,
             60..=69 => {
                 let synced = self.house().step();
                 self.note(format!("synced {synced} partitions"));
@@ -259,7 +266,8 @@ impl Driver {
 
     /// A partition that is open, by chance.
     fn any_partition(&mut self) -> Option<Arc<Partition>> {
-        let all = self.house().partitions.all();
+        let mut all = self.house().partitions.all();
+        all.retain(|partition| *partition.topic != *OFFSETS_TOPIC);
         if all.is_empty() {
             return None;
         }
@@ -322,6 +330,44 @@ impl Driver {
             let durable: Durable = Box::pin(async move { partition.durable(end_offset).await });
             self.pending.push(Pending { id, end_offset, durable });
         }
+        Ok(())
+    }
+
+    fn commit(&mut self) {
+        let there = self.topics.iter().filter(|topic| topic.is_there == Some(true));
+        let there: Vec<_> = there.map(|topic| topic.name.clone()).collect();
+        if there.is_empty() {
+            return;
+        }
+        let topic = there[self.chance.below(there.len())].clone();
+        let group = format!("g{}", self.chance.below(3));
+        self.values += 1;
+        let (id, offset) =
+            (Uuid(u128::MAX.wrapping_sub(self.values.into()).to_be_bytes()), self.values as Offset);
+        let committed = self.house().commit(id, &group, &topic, offset);
+        self.note(format!("commit {group} {topic} {offset}: {committed:?}"));
+        let known = self.commits.entry((group, topic)).or_insert_with(|| vec![-1]);
+        match committed {
+            Ok(()) => *known = vec![offset],
+            Err(_) => known.push(offset),
+        }
+    }
+
+    fn check_commits(&mut self) -> Checked {
+        let offsets = self.house().partitions.all().into_iter();
+        let mut offsets = offsets.filter(|partition| *partition.topic == *OFFSETS_TOPIC);
+        if offsets.any(|partition| partition.check_online().is_err()) {
+            return Ok(());
+        }
+        let mut commits = std::mem::take(&mut self.commits);
+        for ((group, topic), known) in &mut commits {
+            let found = self.house().committed(group, topic)?;
+            if !known.contains(&found) {
+                return Err(format!("{group} has committed {found} of {topic}, not {known:?}"));
+            }
+            *known = vec![found];
+        }
+        self.commits = commits;
         Ok(())
     }
 
@@ -467,6 +513,8 @@ impl Driver {
         let name = Arc::from(&*self.topics[at].name);
         let command = Command::DeleteTopics(vec![TopicRef::Name(name)]);
         let deleted = self.house().execute(command);
+        let gone = self.topics[at].name.clone();
+        self.commits.retain(|(_, topic), _| *topic != gone);
         let topic = &mut self.topics[at];
         topic.is_there = deleted.is_ok().then_some(false);
         let text = format!("delete {}: {deleted:?}", topic.name);
@@ -559,9 +607,13 @@ impl Driver {
         self.note("started");
         self.disk.set_faults(Faults::default());
         self.check_topics()?;
+        self.check_commits()?;
         let partitions = Arc::clone(&self.house().partitions);
         for partition in partitions.all() {
             let id = partition.id;
+            if *partition.topic == *OFFSETS_TOPIC {
+                continue;
+            }
             let log = self.log(id).ok_or_else(|| format!("{id:?} was never made"))?;
             // A sync that failed while the broker started took the partition away.
             if partition.check_online().is_err() {
@@ -595,7 +647,8 @@ impl Driver {
         }
         self.topics.retain(|topic| topic.is_there == Some(true));
         let known = |id: &Uuid| self.topics.iter().any(|topic| topic.id == *id);
-        match image.topics().find(|topic| !known(&topic.id)) {
+        let mut others = image.topics().filter(|topic| *topic.name != *OFFSETS_TOPIC);
+        match others.find(|topic| !known(&topic.id)) {
             Some(topic) => Err(format!("topic {} came back", topic.name)),
             None => Ok(()),
         }

@@ -8,9 +8,11 @@ use crate::broker::house::{open_metadata, open_partitions};
 use crate::clock::Clock;
 use crate::config::NodeConfig;
 use crate::coordinator::control::Control;
+use crate::coordinator::groups::{GroupCoordinator, OFFSETS_TOPIC};
+use crate::kernel::group::{CommitPartition, CommitRequest};
 use crate::kernel::meta::record::RegisterBrokerRecord;
 use crate::kernel::meta::{Command, Outcome};
-use crate::kernel::types::TopicIdPartition;
+use crate::kernel::types::{Offset, TopicIdPartition, Uuid};
 use crate::storage::disk::Disk;
 use crate::storage::error::StorageError;
 use crate::storage::flusher::Flusher;
@@ -27,6 +29,7 @@ pub struct House {
     pub partitions: Arc<Partitions>,
     pub control: Control,
     pub metadata: Arc<Partition>,
+    groups: GroupCoordinator,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -44,6 +47,7 @@ impl House {
         config: &NodeConfig,
     ) -> Result<House, String> {
         let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
             .max_blocking_threads(1)
             .build()
             .expect("a runtime can be built");
@@ -70,8 +74,11 @@ impl House {
         let unclean = open_partitions(config, folder, &partitions, &image, clock)
             .map_err(|e| e.to_string())?;
         let control = Control::new(clock.clone(), config, Arc::clone(&partitions), log, image);
-        let house = House { rocks, flusher, partitions, control, metadata, runtime };
+        let groups =
+            GroupCoordinator::new(clock.clone(), control.clone(), Arc::clone(&partitions), config);
+        let house = House { rocks, flusher, partitions, control, metadata, groups, runtime };
         house.register(unclean).map_err(|e| e.to_string())?;
+        house.stepper().wait(house.groups.open());
         Ok(house)
     }
 
@@ -101,6 +108,41 @@ impl House {
         })
     }
 
+    /// Commits an offset for a group without members. Makes the topic for it, of that ID, if there
+    /// is none.
+    pub fn commit(&self, id: Uuid, group: &str, topic: &str, offset: Offset) -> Result<(), String> {
+        let request = CommitRequest {
+            group_id: group.into(),
+            member_id: "".into(),
+            group_instance_id: None,
+            generation: -1,
+            retention_ms: None,
+            offsets: vec![CommitPartition {
+                topic: topic.into(),
+                topic_id: Uuid::ZERO,
+                partition: 0,
+                offset,
+                leader_epoch: -1,
+                metadata: "".into(),
+            }],
+        };
+        self.stepper().wait(async {
+            self.groups.create_topic(id).await.map_err(|error| error.to_string())?;
+            let answers = self.groups.commit(request).await.map_err(|error| error.to_string())?;
+            answers[0].map_err(|error| error.to_string())
+        })
+    }
+
+    /// The offset that a group has committed, -1 for none.
+    pub fn committed(&self, group: &str, topic: &str) -> Result<Offset, String> {
+        if self.control.image().topic(OFFSETS_TOPIC).is_none() {
+            return Ok(-1);
+        }
+        let topics = [(Arc::from(topic), vec![0])];
+        let fetched = self.stepper().wait(self.groups.fetch(group, Some(&topics)));
+        fetched.map(|topics| topics[0].1[0].offset).map_err(|error| error.to_string())
+    }
+
     /// Writes a snapshot of the metadata.
     pub fn snapshot(&self, now: i64) -> std::io::Result<()> {
         let control = self.control.clone();
@@ -118,6 +160,7 @@ impl House {
 
     /// Stops as the broker does: everything synced and checkpointed. Says whether that worked.
     pub fn close(self) -> bool {
+        self.stepper().wait(self.groups.close());
         let mut all = self.partitions.all();
         all.push(Arc::clone(&self.metadata));
         crate::broker::house::ask_last_syncs(all.clone(), &self.flusher.handle());
