@@ -130,7 +130,7 @@ impl MetadataLog {
             _ => return Err(StorageError::Poisoned),
         };
         // A start that knows how far the log was durable does not take damage for a torn end.
-        self.partition.state().checkpoint_due = true;
+        self.partition.checkpoint_with_sync();
         self.partition.durable(end).await?;
         Ok(end - 1)
     }

@@ -408,6 +408,14 @@ impl Partition {
         self.flusher.times()
     }
 
+    /// Lets the sync that somebody is about to wait for store a checkpoint too, where such waits
+    /// are for syncs.
+    pub fn checkpoint_with_sync(&self) {
+        if self.durability == Durability::Fsync {
+            self.state().checkpoint_due = true;
+        }
+    }
+
     /// Asks for a sync without waiting for it, so that those of several partitions run together.
     pub fn ask_sync(self: &Arc<Self>) {
         if self.durability == Durability::Fsync {
