@@ -114,11 +114,16 @@ impl GroupCoordinator {
 
     /// Loads all groups and starts their deadlines. To be called once, before requests come.
     pub async fn open(&self) {
-        self.load_all().await;
-        self.forget_missing_topics();
+        self.load().await;
         let deadlines = tokio::spawn(run_deadlines(Arc::clone(&self.shared)));
         let view = tokio::spawn(run_view(Arc::clone(&self.shared)));
         self.lock_tasks().extend([deadlines, view]);
+    }
+
+    /// Loads all groups, and lets nothing happen by itself.
+    pub(crate) async fn load(&self) {
+        self.load_all().await;
+        self.forget_missing_topics();
     }
 
     /// Stops the deadlines and brings the view up to date, so that the next start replays nothing.

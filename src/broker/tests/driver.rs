@@ -213,6 +213,7 @@ impl Driver {
             }
             83..=85 => {
                 janitor::checkpoint_grown(&self.house().partitions);
+                self.house().step_view();
                 self.note("checkpoints");
             }
             86..=87 => {

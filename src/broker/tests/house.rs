@@ -47,7 +47,6 @@ impl House {
         config: &NodeConfig,
     ) -> Result<House, String> {
         let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
             .max_blocking_threads(1)
             .build()
             .expect("a runtime can be built");
@@ -78,7 +77,7 @@ impl House {
             GroupCoordinator::new(clock.clone(), control.clone(), Arc::clone(&partitions), config);
         let house = House { rocks, flusher, partitions, control, metadata, groups, runtime };
         house.register(unclean).map_err(|e| e.to_string())?;
-        house.stepper().wait(house.groups.open());
+        house.stepper().wait(house.groups.load());
         Ok(house)
     }
 
@@ -151,6 +150,11 @@ impl House {
             let image = control.image();
             control.quiesce().await.snapshot(&image, &rocks, now)
         })
+    }
+
+    /// Brings the view of the groups up to date.
+    pub fn step_view(&self) {
+        self.stepper().wait(self.groups.step_view());
     }
 
     /// Syncs whatever was asked for.

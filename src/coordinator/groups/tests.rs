@@ -19,6 +19,13 @@ use crate::storage::partition::Durability;
 use crate::storage::rocks::Rocks;
 use crate::storage::space::Space;
 
+impl GroupCoordinator {
+    /// Brings the view up to date, for those who let nothing happen by itself.
+    pub(crate) async fn step_view(&self) {
+        self.shared.update_view().await;
+    }
+}
+
 struct Place {
     folder: PathBuf,
     flusher: Flusher,
