@@ -32,7 +32,8 @@ class Broker:
     name = ""
     memory_limit = 0
 
-    def __init__(self, folder):
+    def __init__(self, folder, settings):
+        self.settings = settings
         self.topics = set()
         self.home = pathlib.Path(folder)
         self.home.mkdir(parents=True)
@@ -123,8 +124,8 @@ class Felice(Broker):
     name = "Felice"
     memory_limit = 2 * GIB
 
-    def __init__(self, folder, program):
-        super().__init__(folder)
+    def __init__(self, folder, program, settings=None):
+        super().__init__(folder, settings or {})
         self.program = str(program)
         self.durability = "os"
 
@@ -138,6 +139,7 @@ class Felice(Broker):
             str(self.home / "data"),
             "--set",
             f"durability={self.durability}",
+            *(word for pair in self.settings.items() for word in ("--set", "=".join(pair))),
         ]
 
     def use(self, durability):
@@ -164,8 +166,8 @@ class Kafka(Broker):
         "-XX:+ExplicitGCInvokesConcurrent",
     ]
 
-    def __init__(self, folder, jars):
-        super().__init__(folder)
+    def __init__(self, folder, jars, settings=None):
+        super().__init__(folder, settings or {})
         self.classes = f"{jars}/*"
         self.properties = self.home / "server.properties"
         self.write_properties()
@@ -191,6 +193,7 @@ class Kafka(Broker):
             "group.initial.rebalance.delay.ms=0",
         ]
         lines += [f"{key}=1" for key in one_copy]
+        lines += [f"{key}={value}" for key, value in self.settings.items()]
         self.properties.write_text("\n".join(lines) + "\n")
 
     def format(self):

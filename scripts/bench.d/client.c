@@ -146,6 +146,8 @@ static int64_t send_all(rd_kafka_t *rk, int64_t count, int64_t stop, int64_t siz
         die("%s", error);
     rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, text_option("topic", "load"), conf);
     int32_t partitions = (int32_t)number_option("partitions", 1);
+    int64_t keys = number_option("keys", 0);
+    char key[24];
     char *payload = malloc((size_t)size);
     unsigned seed = 12345;
     for (int64_t i = 0; i < size; i++)
@@ -160,9 +162,11 @@ static int64_t send_all(rd_kafka_t *rk, int64_t count, int64_t stop, int64_t siz
         if (stamp > stop)
             break;
         memcpy(payload, &stamp, sizeof stamp);
+        /* A stride that shares no factor with the number of keys visits them all, scattered. */
+        int length = keys ? snprintf(key, sizeof key, "key-%lld", (long long)(i * 7919 % keys)) : 0;
         if (rd_kafka_produce(topic, (int32_t)(i % partitions),
                              RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK, payload, (size_t)size,
-                             NULL, 0, (void *)(intptr_t)stamp) != 0)
+                             keys ? key : NULL, (size_t)length, (void *)(intptr_t)stamp) != 0)
             die("produce: %s", rd_kafka_err2str(rd_kafka_last_error()));
     }
     free(payload);

@@ -91,6 +91,51 @@ def many_partitions(table, broker, topics=100, partitions=10):
     table.add(broker.name, Figure(load, "", "open files", "count"), machine.open_files(pids))
 
 
+def produce_to_hundred(bench, broker):
+    """MB/s into a topic of a hundred partitions."""
+    result = bench.load(
+        broker,
+        "produce",
+        topic="hundred",
+        partitions=100,
+        size=rows.KIB,
+        count=bench.scale(500_000),
+        acks=1,
+    )
+    return result["records"] * rows.KIB / result["seconds"] / 1e6
+
+
+def start_with_partitions(bench, broker, partitions):
+    """Creates many partitions, ten in each topic, and starts on them: after a clean stop, and
+    after a kill -9."""
+    load = f"{partitions:,} partitions"
+    broker.start()
+    broker.create("hundred", 100)
+    produce_to_hundred(bench, broker)
+    few = produce_to_hundred(bench, broker)
+    alone = machine.rss_mib(broker.pids())
+    for first in range(0, partitions, 1000):
+        topics = min(1000, partitions - first) // 10
+        names = [f"many-{first // 10 + number}" for number in range(topics)]
+        with wire.Connection(broker.port, timeout=300) as connection:
+            connection.create_topics([(name, 10, {}) for name in names])
+    wire.wait_for_topics(broker.port, [(names[-1], 10)], 300)
+    add = lambda figure, value: bench.add(broker, figure, value)  # noqa: E731
+    each = (machine.rss_mib(broker.pids()) - alone) * 1024 / partitions
+    add(Figure(load, "", "memory of each", "KiB", "lower", most=40), each)
+    add(Figure(load, "", "open files", "count"), machine.open_files(broker.pids()))
+    many = produce_to_hundred(bench, broker)
+    add(Figure(load, rows.CACHE, "produce to 100 of them ÷ to 100 alone", "throughput"), many / few)
+    broker.stop()
+    seconds = broker.start()
+    wire.wait_for_topics(broker.port, [(names[-1], 10)], 300)
+    add(Figure(load, "", "start to first Metadata answer", "s", "lower", most=3), seconds)
+    broker.kill()
+    seconds = broker.start()
+    wire.wait_for_topics(broker.port, [(names[-1], 10)], 300)
+    add(Figure(load, "", "start after kill -9", "s", "lower"), seconds)
+
+
 def memory_after_loads(table, broker):
     table.add(
         broker.name,

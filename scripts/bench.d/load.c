@@ -1,7 +1,7 @@
 /* The load generator of scripts/bench: one process, one mode, one JSON line on standard output.
  *
  *   load produce broker=HOST:PORT topic=T partitions=N size=BYTES
- *                [count=N | seconds=N] [rate=PER_SECOND] [tail=1] [acks=N]
+ *                [count=N | seconds=N] [rate=PER_SECOND] [tail=1] [acks=N] [keys=N]
  *   load consume broker=… topic=T partitions=N count=N
  *   load single  broker=… topic=T partitions=N size=BYTES seconds=N connections=N depth=N acks=N
  *   load fetch   broker=… topic=T partitions=N count=N max=BYTES

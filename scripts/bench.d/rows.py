@@ -254,6 +254,38 @@ def single(durability, title, bar):
     return row
 
 
+def clients(count, times):
+    """Clients that each wait for the disk before they send their next record."""
+
+    def row(bench, broker):
+        title = f"{count} clients, one record at a time" if count > 1 else "1 client, one record at a time"
+        topic = bench.topic(broker, f"clients-{count}", broker.fsync_topic())
+        result = bench.load(
+            broker,
+            "single",
+            topic=topic,
+            partitions=PARTITIONS,
+            size=SMALL,
+            seconds=1 if bench.quick else 5,
+            connections=count,
+            depth=1,
+            acks=-1,
+        )
+        bench.add(
+            broker,
+            Figure(title, FSYNC, "throughput", "thousand records/s", "higher", times=times),
+            result["records"] / result["seconds"] / 1e3,
+        )
+        bench.add(
+            broker,
+            Figure(title, FSYNC, "broker CPU", "µs per record", "lower"),
+            result["cpu"] / result["records"] * 1e6,
+        )
+        bench.add_quantiles(broker, title, FSYNC, result, "ack_us", "ack")
+
+    return row
+
+
 def single_client(bench, broker):
     """One-record batches as one librdkafka producer sends them: one connection, a thousand
     records on their way at most."""
@@ -343,5 +375,8 @@ ROWS = [
     ("latency-50k", CACHE, latency(50_000, SMALL, 5, CACHE, "50,000/s of 100 B")),
     ("fsync-produce-1k", "fsync", produce_fsync),
     ("fsync-single", "fsync", single(FSYNC, "one-record batches, pipelined", None)),
+    ("fsync-1", "fsync", clients(1, None)),
+    ("fsync-10", "fsync", clients(10, None)),
+    ("fsync-50", "fsync", clients(50, 3)),
     ("fsync-latency", "fsync", latency(100, KIB, 8, FSYNC, "100/s of 1 KiB")),
 ]

@@ -16,7 +16,8 @@ class Figure:
     """One line of the table.
 
     `better` is "lower", "higher" or "" for a figure that is only told. `ratio` bars Felice ÷ Kafka
-    from above, `most` bars Felice's own value; without either, "no worse than Kafka" is the bar.
+    from above and `times` from below, `most` bars Felice's own value; without any, "no worse than
+    Kafka" is the bar.
     """
 
     load: str
@@ -26,6 +27,7 @@ class Figure:
     better: str = ""
     ratio: float | None = None
     most: float | None = None
+    times: float | None = None
 
 
 def number(value):
@@ -83,6 +85,8 @@ class Table:
         ratio = self.ratio(figure)
         if figure.ratio is not None:
             return f"≤ {figure.ratio}", None if ratio is None else ratio <= figure.ratio
+        if figure.times is not None:
+            return f"≥ {figure.times}", None if ratio is None else ratio >= figure.times
         if figure.better == "lower":
             return "no worse", None if ratio is None else ratio <= 1 + DRIFT
         if figure.better == "higher":

@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 
-PRODUCE, FETCH, METADATA, CREATE_TOPICS = 0, 1, 3, 19
+FETCH, METADATA, CREATE_TOPICS, ALTER_CONFIGS = 1, 3, 19, 33
 
 
 class Refused(Exception):
@@ -106,6 +106,17 @@ class Connection:
             for key, value in configs.items():
                 body += text(key) + text(value)
         self.check(self.ask(CREATE_TOPICS, 2, body + struct.pack(">ib", 30000, 0)), True)
+
+    def alter_topic(self, topic, configs):
+        """Sets the whole configuration of a topic."""
+        body = struct.pack(">ib", 1, 2) + text(topic) + struct.pack(">i", len(configs))
+        for key, value in configs.items():
+            body += text(key) + text(value)
+        reply = self.ask(ALTER_CONFIGS, 0, body + struct.pack(">b", 0))
+        reply.number("i"), reply.number("i")
+        error = reply.number("h")
+        if error:
+            raise Refused(f"configuration of {topic}: error code {error} {reply.text() or ''}")
 
     @staticmethod
     def check(reply, with_message):
