@@ -6,8 +6,9 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::client::Client;
 
@@ -223,4 +224,22 @@ pub fn binary() -> PathBuf {
     let newest = built.iter().filter(|path| path.exists()).max_by_key(|path| age(path));
     let missing = "there is no felice binary: run `cargo build --release`, or set FELICE_BIN";
     newest.unwrap_or_else(|| panic!("{missing}")).clone()
+}
+
+/// Runs the program to its end; a broker that starts after all is ended after ten seconds.
+pub fn run(arguments: &[&str]) -> Output {
+    let mut child = Command::new(binary())
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // It fails if the process has ended, which is what is hoped for.
+    let _ = child.kill();
+    child.wait_with_output().unwrap()
 }

@@ -3,11 +3,11 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use kafka_protocol::messages::MetadataRequest;
-use protocol_tests::broker::{Broker, binary};
+use protocol_tests::broker::{Broker, binary, run};
 use protocol_tests::client::Client;
 
 fn folder(name: &str) -> PathBuf {
@@ -15,24 +15,6 @@ fn folder(name: &str) -> PathBuf {
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     folder
-}
-
-/// Runs the program to its end; a broker that starts after all is ended after ten seconds.
-fn run(arguments: &[&str]) -> Output {
-    let mut child = Command::new(binary())
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let begun = Instant::now();
-    while child.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(10) {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    // It fails if the process has ended, which is what is hoped for.
-    let _ = child.kill();
-    child.wait_with_output().unwrap()
 }
 
 /// Runs the program and expects it to fail with a code and a text that names every part.

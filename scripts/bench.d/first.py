@@ -8,7 +8,7 @@ with page cache, so that no figure pays the hypervisor for fresh pages.
 import subprocess
 
 import rows
-from rows import CACHE, KIB, PARTITIONS, SMALL
+from rows import CACHE, KIB, SMALL
 
 PREFIX = "first minute: "
 
@@ -29,15 +29,8 @@ def first_minute(bench, broker):
     broker.start()
     produced = bench.produce_into(broker, "kib", KIB, bench.scale(1_000_000))
     bench.add_flow(broker, PREFIX + "produce 1 KiB", CACHE, KIB, produced, 0.25)
-    read(bench, broker, "kib", KIB, bench.scale(1_000_000), "catch-up consume 1 KiB")
+    rows.consume(KIB, PREFIX + "catch-up consume 1 KiB")(bench, broker)
     produced = bench.produce_into(broker, "small", SMALL, bench.scale(5_000_000))
     bench.add_flow(broker, PREFIX + "produce 100 B", CACHE, SMALL, produced, 0.4)
-    read(bench, broker, "small", SMALL, bench.scale(5_000_000), "catch-up consume 100 B")
+    rows.consume(SMALL, PREFIX + "catch-up consume 100 B")(bench, broker)
     rows.single(CACHE, PREFIX + "one-record batches, pipelined", 0.1)(bench, broker)
-
-
-def read(bench, broker, kind, size, count, title):
-    topic = f"{kind}-{bench.round}"
-    result = bench.load(broker, "consume", topic=topic, partitions=PARTITIONS, count=count)
-    rows.note_disk(bench, broker, PREFIX + title, result)
-    bench.add_flow(broker, PREFIX + title, CACHE, size, result, 0.2)

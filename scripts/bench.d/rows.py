@@ -220,68 +220,53 @@ def tail(size, kind, count, title):
     return row
 
 
+def one_record(bench, broker, kind, durability, title, words, connections, depth, bars):
+    """One-record batches over connections with `depth` requests open on each; `words` are what the
+    figures call one and many, `bars` those of throughput and CPU."""
+    fsync = durability == FSYNC
+    topic = bench.topic(broker, kind, broker.fsync_topic() if fsync else None)
+    result = bench.load(
+        broker,
+        "single",
+        topic=topic,
+        partitions=PARTITIONS,
+        size=SMALL,
+        seconds=1 if bench.quick else 5,
+        connections=connections,
+        depth=depth,
+        acks=-1 if fsync else 1,
+    )
+    (one, many), (times, ratio) = words, bars
+    bench.add(
+        broker,
+        Figure(title, durability, "throughput", f"thousand {many}/s", "higher", times=times),
+        result["records"] / result["seconds"] / 1e3,
+    )
+    bench.add(
+        broker,
+        Figure(title, durability, "broker CPU", f"µs per {one}", "lower", ratio),
+        result["cpu"] / result["records"] * 1e6,
+    )
+    bench.add_quantiles(broker, title, durability, result, "ack_us", "ack")
+
+
 def single(durability, title, bar):
     """One-record batches, ten connections with five requests open on each."""
 
     def row(bench, broker):
-        fsync = durability == FSYNC
-        topic = bench.topic(
-            broker, "single-" + durability.split()[0], broker.fsync_topic() if fsync else None
-        )
-        result = bench.load(
-            broker,
-            "single",
-            topic=topic,
-            partitions=PARTITIONS,
-            size=SMALL,
-            seconds=1 if bench.quick else 5,
-            connections=10,
-            depth=5,
-            acks=-1 if fsync else 1,
-        )
-        bench.add(
-            broker,
-            Figure(title, durability, "throughput", "thousand batches/s", "higher"),
-            result["records"] / result["seconds"] / 1e3,
-        )
-        bench.add(
-            broker,
-            Figure(title, durability, "broker CPU", "µs per batch", "lower", bar),
-            result["cpu"] / result["records"] * 1e6,
-        )
-        bench.add_quantiles(broker, title, durability, result, "ack_us", "ack")
+        kind = "single-" + durability.split()[0]
+        one_record(bench, broker, kind, durability, title, ("batch", "batches"), 10, 5, (None, bar))
 
     return row
 
 
 def clients(count, times):
     """Clients that each wait for the disk before they send their next record."""
+    title = f"{count} client{'s' if count > 1 else ''}, one record at a time"
 
     def row(bench, broker):
-        title = f"{count} clients, one record at a time" if count > 1 else "1 client, one record at a time"
-        topic = bench.topic(broker, f"clients-{count}", broker.fsync_topic())
-        result = bench.load(
-            broker,
-            "single",
-            topic=topic,
-            partitions=PARTITIONS,
-            size=SMALL,
-            seconds=1 if bench.quick else 5,
-            connections=count,
-            depth=1,
-            acks=-1,
-        )
-        bench.add(
-            broker,
-            Figure(title, FSYNC, "throughput", "thousand records/s", "higher", times=times),
-            result["records"] / result["seconds"] / 1e3,
-        )
-        bench.add(
-            broker,
-            Figure(title, FSYNC, "broker CPU", "µs per record", "lower"),
-            result["cpu"] / result["records"] * 1e6,
-        )
-        bench.add_quantiles(broker, title, FSYNC, result, "ack_us", "ack")
+        words = ("record", "records")
+        one_record(bench, broker, f"clients-{count}", FSYNC, title, words, count, 1, (times, None))
 
     return row
 

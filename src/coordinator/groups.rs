@@ -595,4 +595,4 @@ fn partition_of(group_id: &str, count: i32) -> PartitionIndex {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

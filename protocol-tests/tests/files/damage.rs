@@ -9,7 +9,7 @@ use kafka_protocol::messages::offset_for_leader_epoch_request::{
     OffsetForLeaderPartition, OffsetForLeaderTopic,
 };
 use protocol_tests::batches::{self, idempotent, time};
-use protocol_tests::broker::Broker;
+use protocol_tests::broker::{Broker, run};
 use protocol_tests::client::Client;
 
 use super::tree::{Folder, below, copy, segments};
@@ -266,7 +266,7 @@ fn a_damaged_metadata_log_is_told_and_left_as_it_is() {
         bytes[hit] ^= 1;
         fs::write(&file, &bytes).unwrap();
         let data = broker.directory().to_str().unwrap();
-        let output = super::tree::run(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data]);
+        let output = run(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data]);
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(4), "{told}");
         assert!(told.contains("metadata log") && told.contains("position="), "{told}");

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use protocol_tests::batches::records;
-use protocol_tests::broker::Broker;
+use protocol_tests::broker::{Broker, run};
 
-use super::tree::{Folder, copy, run, snapshot};
+use super::tree::{Folder, copy, snapshot};
 use crate::requests::{create, produce};
 
 /// Starts a broker on a folder that it must refuse with a text that names every part.

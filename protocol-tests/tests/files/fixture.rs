@@ -16,11 +16,11 @@ use kafka_protocol::messages::delete_records_request::{
 };
 use kafka_protocol::messages::{DeleteRecordsRequest, DescribeClusterRequest};
 use protocol_tests::batches::{compressed, idempotent};
-use protocol_tests::broker::Broker;
+use protocol_tests::broker::{Broker, run};
 use protocol_tests::client::Client;
 
 use super::damage::epoch_end;
-use super::tree::{Folder, below, copy, run};
+use super::tree::{Folder, below, copy};
 use crate::group_requests::*;
 use crate::requests::*;
 

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use protocol_tests::batches::{self, idempotent, records};
-use protocol_tests::broker::Broker;
+use protocol_tests::broker::{Broker, run};
 use serde_json::Value;
 
-use super::tree::{below, run, segments, snapshot};
+use super::tree::{below, segments, snapshot};
 use crate::requests::*;
 
 /// Runs `felice log`, which must end with a code, and gives what it printed.

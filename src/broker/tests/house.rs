@@ -8,8 +8,8 @@ use crate::broker::house::{open_metadata, open_partitions};
 use crate::clock::Clock;
 use crate::config::NodeConfig;
 use crate::coordinator::control::Control;
+use crate::coordinator::groups::tests::commit_request;
 use crate::coordinator::groups::{GroupCoordinator, OFFSETS_TOPIC};
-use crate::kernel::group::{CommitPartition, CommitRequest};
 use crate::kernel::meta::record::RegisterBrokerRecord;
 use crate::kernel::meta::{Command, Outcome};
 use crate::kernel::types::{Offset, TopicIdPartition, Uuid};
@@ -110,21 +110,7 @@ impl House {
     /// Commits an offset for a group without members. Makes the topic for it, of that ID, if there
     /// is none.
     pub fn commit(&self, id: Uuid, group: &str, topic: &str, offset: Offset) -> Result<(), String> {
-        let request = CommitRequest {
-            group_id: group.into(),
-            member_id: "".into(),
-            group_instance_id: None,
-            generation: -1,
-            retention_ms: None,
-            offsets: vec![CommitPartition {
-                topic: topic.into(),
-                topic_id: Uuid::ZERO,
-                partition: 0,
-                offset,
-                leader_epoch: -1,
-                metadata: "".into(),
-            }],
-        };
+        let request = commit_request(group, topic, offset);
         self.stepper().wait(async {
             self.groups.create_topic(id).await.map_err(|error| error.to_string())?;
             let answers = self.groups.commit(request).await.map_err(|error| error.to_string())?;

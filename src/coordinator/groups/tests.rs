@@ -109,7 +109,8 @@ impl Place {
     }
 }
 
-fn commit_request(group: &str, topic: &str, offset: Offset) -> CommitRequest {
+/// A commit for one partition by nobody in particular.
+pub(crate) fn commit_request(group: &str, topic: &str, offset: Offset) -> CommitRequest {
     CommitRequest {
         group_id: group.into(),
         member_id: "".into(),
