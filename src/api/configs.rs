@@ -7,6 +7,7 @@ use std::sync::Arc;
 use kafka_protocol::protocol::StrBytes;
 
 use super::Cx;
+use super::error::{NONE, message, meta_code, storage_code};
 use crate::kernel::meta::command::{ConfigChange, ConfigOp, SetConfigs};
 use crate::kernel::meta::{Command, Error, Outcome, Resource, ResourceKind};
 use crate::kernel::types::NodeId;
@@ -28,22 +29,36 @@ pub struct Alteration {
     pub replaces: bool,
 }
 
-/// Changes what can be changed. One answer for each resource, in the order of the request.
-///
-/// # Errors
-/// The metadata log cannot be written.
-pub async fn alter(
+/// Kafka's code and words for one resource.
+pub type Verdict = (i16, Option<StrBytes>);
+
+/// Changes what can be changed. One verdict for each resource, in the order of the request.
+pub async fn alter(cx: &Cx, alterations: Vec<Alteration>, validate_only: bool) -> Vec<Verdict> {
+    match decide(cx, &alterations, validate_only).await {
+        Ok(answers) => answers.into_iter().map(verdict).collect(),
+        Err(error) => vec![(storage_code(&error), None); alterations.len()],
+    }
+}
+
+fn verdict(answer: Result<(), Error>) -> Verdict {
+    match answer {
+        Ok(()) => (NONE, None),
+        Err(error) => (meta_code(&error), Some(message(&error))),
+    }
+}
+
+async fn decide(
     cx: &Cx,
-    alterations: Vec<Alteration>,
+    alterations: &[Alteration],
     validate_only: bool,
 ) -> Result<Vec<Result<(), Error>>, StorageError> {
     let mut times: BTreeMap<(i8, &str), usize> = BTreeMap::new();
-    for alteration in &alterations {
+    for alteration in alterations {
         *times.entry((alteration.kind, canonical(alteration))).or_default() += 1;
     }
     let (mut changes, mut answers) = (Vec::new(), Vec::with_capacity(alterations.len()));
     let mut asked = Vec::with_capacity(alterations.len());
-    for alteration in &alterations {
+    for alteration in alterations {
         let read = match times[&(alteration.kind, canonical(alteration))] {
             1 => read(cx, alteration, validate_only),
             _ => Err(invalid("Each resource must appear at most once.")),

@@ -14,7 +14,6 @@ use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsRe
 use kafka_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 
 use super::configs::{Alteration, alter};
-use super::error::{message, meta_code, storage_code};
 use super::{Api, Cx, Reply};
 
 /// The API.
@@ -31,23 +30,16 @@ impl Api for IncrementalAlterConfigs {
         request: IncrementalAlterConfigsRequest,
     ) -> Reply<IncrementalAlterConfigsResponse> {
         let alterations = request.resources.iter().map(read).collect();
-        let answers = alter(&cx, alterations, request.validate_only).await;
-        let responses = request.resources.iter().enumerate().map(|(at, resource)| {
-            let response = AlterConfigsResourceResponse::default()
+        let verdicts = alter(&cx, alterations, request.validate_only).await;
+        let responses = request.resources.into_iter().zip(verdicts);
+        let responses = responses.map(|(resource, (code, message))| {
+            AlterConfigsResourceResponse::default()
+                .with_error_code(code)
+                .with_error_message(message)
                 .with_resource_type(resource.resource_type)
-                .with_resource_name(resource.resource_name.clone());
-            match answers.as_ref().map(|answers| &answers[at]) {
-                Ok(Ok(())) => response.with_error_message(None),
-                Ok(Err(error)) => response
-                    .with_error_code(meta_code(error))
-                    .with_error_message(Some(message(error))),
-                Err(error) => {
-                    response.with_error_code(storage_code(error)).with_error_message(None)
-                }
-            }
+                .with_resource_name(resource.resource_name)
         });
-        let responses = responses.collect();
-        Reply::Now(IncrementalAlterConfigsResponse::default().with_responses(responses))
+        Reply::Now(IncrementalAlterConfigsResponse::default().with_responses(responses.collect()))
     }
 }
 
