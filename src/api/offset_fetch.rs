@@ -139,17 +139,24 @@ fn nothing(topics: Topics) -> FetchedTopics {
     topics.into_iter().map(|(name, indexes)| (name, nothing(indexes))).collect()
 }
 
+/// What is told of partitions: the same in a type of its own for versions with several groups.
+macro_rules! shape_partitions {
+    ($shape:ident, $offsets:expr, $error_code:expr) => {{
+        let shape_partition = |offset: FetchedOffset| $shape {
+            partition_index: offset.partition,
+            committed_offset: offset.offset,
+            committed_leader_epoch: offset.leader_epoch,
+            metadata: Some(wire(&offset.metadata)),
+            error_code: $error_code,
+        };
+        $offsets.into_iter().map(shape_partition).collect()
+    }};
+}
+
 fn shape_topics(topics: FetchedTopics, error_code: i16) -> Vec<OffsetFetchResponseTopic> {
-    let shape_partition = |offset: FetchedOffset| OffsetFetchResponsePartition {
-        partition_index: offset.partition,
-        committed_offset: offset.offset,
-        committed_leader_epoch: offset.leader_epoch,
-        metadata: Some(wire(&offset.metadata)),
-        error_code,
-    };
     let shape_topic = |(name, offsets): (Arc<str>, Vec<FetchedOffset>)| OffsetFetchResponseTopic {
         name: wire(&name),
-        partitions: offsets.into_iter().map(shape_partition).collect(),
+        partitions: shape_partitions!(OffsetFetchResponsePartition, offsets, error_code),
     };
     topics.into_iter().map(shape_topic).collect()
 }
@@ -178,30 +185,17 @@ fn shape_group(
         response.topics.push(OffsetFetchResponseTopics {
             name: wire(&name),
             topic_id: topic_id.unwrap_or_default(),
-            partitions: shape_partitions(offsets, error::NONE),
+            partitions: shape_partitions!(OffsetFetchResponsePartitions, offsets, error::NONE),
         });
     }
     for (topic_id, indexes) in question.unknown {
-        let nothing = indexes.into_iter().map(FetchedOffset::nothing).collect();
-        let partitions = shape_partitions(nothing, Code::UnknownTopicId.code());
+        let nothing = indexes.into_iter().map(FetchedOffset::nothing);
+        let code = Code::UnknownTopicId.code();
+        let partitions = shape_partitions!(OffsetFetchResponsePartitions, nothing, code);
         let topic = OffsetFetchResponseTopics { topic_id, partitions, ..Default::default() };
         response.topics.push(topic);
     }
     response
-}
-
-fn shape_partitions(
-    offsets: Vec<FetchedOffset>,
-    error_code: i16,
-) -> Vec<OffsetFetchResponsePartitions> {
-    let shape_partition = |offset: FetchedOffset| OffsetFetchResponsePartitions {
-        partition_index: offset.partition,
-        committed_offset: offset.offset,
-        committed_leader_epoch: offset.leader_epoch,
-        metadata: Some(wire(&offset.metadata)),
-        error_code,
-    };
-    offsets.into_iter().map(shape_partition).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! the parts of the broker take what concerns them out of [`NodeConfig`].
 
 pub mod dynamic;
+mod entry;
 mod listeners;
 pub mod live;
 pub mod node;

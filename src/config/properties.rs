@@ -1,20 +1,7 @@
 //! Reads Java's `.properties` files, Kafka's `server.properties` among them. Deliberately knows no
 //! key and keeps repeated ones: the caller lets the last one win.
 
-/// One key and value with the line, counted from 1, on which it begins.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub line: usize,
-    pub key: String,
-    pub value: String,
-}
-
-/// Why a file is no properties file, with the line, counted from 1.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct SyntaxError {
-    pub line: usize,
-    pub problem: String,
-}
+use super::entry::{Entry, SyntaxError};
 
 /// Reads a whole file. Bytes that are not UTF-8 are taken as ISO-8859-1, Java's old encoding.
 pub(super) fn parse(bytes: &[u8]) -> Result<Vec<Entry>, SyntaxError> {

@@ -2,6 +2,7 @@
 //! checks each against the table. Deliberately gives them no meaning: [`super::node`] does that.
 
 use super::dynamic::{self, Key, Reason, Value, accepted_prefix, broker_key};
+use super::entry::{Entry, SyntaxError};
 use super::{Error, properties, suggest, toml_file};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -80,31 +81,26 @@ impl Settings {
     }
 
     fn read_toml(&mut self, path: &Path) -> Result<(), Error> {
-        let unreadable = |reason| Error::Unreadable { path: path.to_owned(), reason };
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        let entries = toml_file::parse(&text).map_err(|error| Error::Syntax {
-            origin: Origin::File(path.to_owned(), error.line),
-            problem: error.problem,
-        })?;
-        for entry in entries {
-            let origin = Origin::File(path.to_owned(), entry.line);
-            self.make(&entry.key, &entry.value, origin)?;
-        }
-        Ok(())
+        let text = std::fs::read_to_string(path).map_err(unreadable(path))?;
+        self.make_all(path, toml_file::parse(&text))
     }
 
     fn read_properties(&mut self, path: &Path) -> Result<(), Error> {
-        let unreadable = |reason| Error::Unreadable { path: path.to_owned(), reason };
-        let bytes = std::fs::read(path).map_err(unreadable)?;
-        let entries = properties::parse(&bytes).map_err(|error| Error::Syntax {
-            origin: Origin::File(path.to_owned(), error.line),
-            problem: error.problem,
-        })?;
-        for entry in entries {
-            let origin = Origin::File(path.to_owned(), entry.line);
-            self.make(&entry.key, &entry.value, origin)?;
-        }
-        Ok(())
+        let bytes = std::fs::read(path).map_err(unreadable(path))?;
+        self.make_all(path, properties::parse(&bytes))
+    }
+
+    /// Makes all settings of a file; the first mistake is its line's.
+    fn make_all(
+        &mut self,
+        path: &Path,
+        entries: Result<Vec<Entry>, SyntaxError>,
+    ) -> Result<(), Error> {
+        let at = |line| Origin::File(path.to_owned(), line);
+        let entries = entries
+            .map_err(|error| Error::Syntax { origin: at(error.line), problem: error.problem })?;
+        let mut entries = entries.into_iter();
+        entries.try_for_each(|entry| self.make(&entry.key, &entry.value, at(entry.line)))
     }
 
     /// Makes one setting; it replaces an earlier one of the same key.
@@ -213,6 +209,10 @@ impl Settings {
         }
         if sentences.is_empty() { None } else { Some(sentences.join(" ")) }
     }
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    |reason| Error::Unreadable { path: path.to_owned(), reason }
 }
 
 /// The canonical text of a value.

@@ -3,20 +3,7 @@
 
 use toml::de::{DeTable, DeValue, Error};
 
-/// One key and value with the line, counted from 1, on which it stands.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub line: usize,
-    pub key: String,
-    pub value: String,
-}
-
-/// Why a file is no configuration in TOML, with the line, counted from 1.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct SyntaxError {
-    pub line: usize,
-    pub problem: String,
-}
+use super::entry::{Entry, SyntaxError};
 
 /// Reads a whole file, in the order of its lines.
 pub(super) fn parse(text: &str) -> Result<Vec<Entry>, SyntaxError> {
