@@ -64,7 +64,7 @@ fn range(open: &Open, partition: &Partition, offset: Offset) -> Result<Vec<Offse
 
 /// A closed log of sixty batches of two records each in several segments.
 fn filled() -> Place {
-    let place = Place::new();
+    let place = Place::empty();
     let open = place.open();
     let partition = open.partition();
     fill(&partition, 60);
@@ -237,7 +237,7 @@ fn a_compaction_without_a_checkpoint_costs_the_reading_of_its_segment_only() {
 
 #[test]
 fn a_hole_in_the_unsynced_end_costs_what_lay_in_it() {
-    let place = Place::new();
+    let place = Place::empty();
     let open = place.open();
     let partition = open.partition();
     fill(&partition, 30);

@@ -2,44 +2,24 @@
 //! what the simulated one keeps and loses when the power goes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 use crate::storage::sim_disk::{Faults, Plant};
-
-static FOLDERS: AtomicU32 = AtomicU32::new(0);
-
-struct Place {
-    folder: PathBuf,
-}
+use crate::storage::tests::place::Place;
 
 impl Place {
-    fn new() -> Place {
-        let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
-        let name = format!("felice-disk-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        fs::create_dir_all(&folder).unwrap();
-        Place { folder }
-    }
-
     fn simulated(&self, seed: u64, faults: Faults) -> (Disk, Arc<SimDisk>) {
         let disk = Arc::new(SimDisk::new(&self.folder, seed, faults, Plant::Sound));
         (Disk::Simulated(Arc::clone(&disk)), disk)
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
 /// Runs a test on each disk; the simulated one is interrupted and cuts calls short.
 fn on_each_disk(test: impl Fn(&Disk, &Path)) {
-    let place = Place::new();
+    let place = Place::empty();
     test(&Disk::Os, &place.folder);
     for seed in 0..20 {
-        let place = Place::new();
+        let place = Place::empty();
         let faults = Faults { short: 4_000, interrupted: 3_000, ..Faults::default() };
         test(&place.simulated(seed, faults).0, &place.folder);
     }
@@ -94,7 +74,7 @@ fn files_keep_their_contents_under_another_name() {
 #[test]
 fn what_was_synced_survives_a_power_cut() {
     for seed in 0..50 {
-        let place = Place::new();
+        let place = Place::empty();
         let (disk, simulation) = place.simulated(seed, Faults::default());
         let inner = place.folder.join("inner");
         for folder in disk.create_folder(&inner).unwrap() {
@@ -119,7 +99,7 @@ fn what_was_synced_survives_a_power_cut() {
 fn outcomes(prepare: impl Fn(&Disk, &Path)) -> Vec<Option<Vec<u8>>> {
     let mut outcomes: Vec<_> = (0..60)
         .map(|seed| {
-            let place = Place::new();
+            let place = Place::empty();
             let (disk, simulation) = place.simulated(seed, Faults::default());
             let path = place.folder.join("file");
             prepare(&disk, &path);
@@ -165,7 +145,7 @@ fn what_was_not_synced_may_be_whole_torn_or_gone() {
 fn a_failed_sync_loses_what_later_ones_report_as_written() {
     let mut lost = 0;
     for seed in 0..40 {
-        let place = Place::new();
+        let place = Place::empty();
         let (disk, simulation) = place.simulated(seed, Faults::default());
         let path = place.folder.join("file");
         let file = disk.open_segment(&path).unwrap();
@@ -190,7 +170,7 @@ fn a_failed_sync_loses_what_later_ones_report_as_written() {
 
 #[test]
 fn writes_fail_as_often_as_they_are_told_to() {
-    let place = Place::new();
+    let place = Place::empty();
     let (disk, simulation) = place.simulated(3, Faults::default());
     let file = disk.open_segment(&place.folder.join("file")).unwrap();
     simulation.set_faults(Faults { write_full: 10_000, ..Faults::default() });

@@ -34,4 +34,4 @@ pub mod waiters;
 #[cfg(test)]
 mod power_tests;
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -105,9 +105,8 @@ impl Space {
 
     /// Sees to it that RocksDB finds room for a little, if need be in the place of the ballast.
     pub fn make_room(&self) {
-        let (_, free) = self.disk.volume(&self.folder).unwrap_or((u64::MAX, u64::MAX));
-        if free < VITAL_BYTES && self.has_ballast.swap(false, Ordering::Relaxed) {
-            tracing::warn!(folder = %self.folder.display(), free,
+        if self.is_exhausted() && self.has_ballast.swap(false, Ordering::Relaxed) {
+            tracing::warn!(folder = %self.folder.display(),
                 "the disk is full: the blocks of .ballast go to RocksDB");
             // What cannot be removed frees nothing; RocksDB says so next.
             let _ = self.disk.remove_file(&self.folder.join(layout::BALLAST));
@@ -116,7 +115,7 @@ impl Space {
 
     /// Whether next to nothing is free.
     pub fn is_exhausted(&self) -> bool {
-        self.disk.volume(&self.folder).is_ok_and(|(_, free)| free < VITAL_BYTES)
+        self.volume().1 < VITAL_BYTES
     }
 
     /// Keeps blocks for RocksDB, unless they are kept already or room is short.
@@ -142,14 +141,19 @@ impl Space {
         }
     }
 
+    /// Its size, and what is free. One that cannot be asked has room without end: a write that
+    /// fails says otherwise.
+    fn volume(&self) -> (u64, u64) {
+        self.disk.volume(&self.folder).unwrap_or((u64::MAX, u64::MAX))
+    }
+
     fn reserve(&self, total: u64) -> u64 {
         self.reserve_bytes.min(total / RESERVE_SHARE)
     }
 
     /// Asks the volume whether so many bytes may be written.
     fn look_for(&self, bytes: u64) -> bool {
-        // What cannot be asked is tried: a write that fails says so.
-        let (total, free) = self.disk.volume(&self.folder).unwrap_or((u64::MAX, u64::MAX));
+        let (total, free) = self.volume();
         let reserve = self.reserve(total);
         let room = free.saturating_sub(reserve);
         if free >= VITAL_BYTES.min(reserve) {

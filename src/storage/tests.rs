@@ -3,63 +3,31 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::append::{Appended, Prepared};
 use super::disk::Disk;
 use super::error::{AppendError, ReadError, StorageError};
-use super::flusher::{Flusher, sync_partition};
+use super::flusher::sync_partition;
 use super::metadata_log::{self, MetadataLog};
 use super::open_files::OpenFiles;
 use super::partition::{Durability, Partition};
-use super::partitions::Partitions;
 use super::reader::{self, Patience, Read};
-use super::rocks::Rocks;
 use super::{janitor, layout};
 use crate::config::dynamic::{BrokerDefaults, TopicConfig};
 use crate::kernel::batch::{BatchBuilder, BatchHeader};
 use crate::kernel::meta::{Image, Record};
 use crate::kernel::types::{Offset, TopicIdPartition, Uuid};
-use crate::storage::space::Space;
 
 #[path = "damage_tests.rs"]
 mod damage_tests;
+pub mod place;
 
-static FOLDERS: AtomicU32 = AtomicU32::new(0);
+use place::{Open, Place};
 
 const ID: TopicIdPartition = TopicIdPartition { topic_id: Uuid([7; 16]), partition: 0 };
 const NOW: i64 = 1_000_000;
 
-/// A data directory that is opened, closed and opened again.
-struct Place {
-    folder: PathBuf,
-}
-
 impl Place {
-    fn new() -> Place {
-        let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
-        let name = format!("felice-storage-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        fs::create_dir_all(&folder).unwrap();
-        Place { folder }
-    }
-
-    fn open(&self) -> Open {
-        let rocks =
-            Arc::new(Rocks::open(&self.folder.join(layout::ROCKS), Space::unlimited()).unwrap());
-        let flusher =
-            Flusher::start(Arc::clone(&rocks), Arc::default(), Space::unlimited()).unwrap();
-        let partitions = Partitions::new(
-            Disk::Os,
-            self.folder.clone(),
-            rocks,
-            flusher.handle(),
-            Durability::Fsync,
-            Arc::default(),
-        );
-        Open { partitions, flusher }
-    }
-
     fn segments(&self) -> Vec<PathBuf> {
         let folder = layout::partition_folder(&self.folder, ID);
         let mut files: Vec<_> =
@@ -71,17 +39,6 @@ impl Place {
     fn forget_rocks(&self) {
         fs::remove_dir_all(self.folder.join(layout::ROCKS)).unwrap();
     }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-struct Open {
-    partitions: Partitions,
-    flusher: Flusher,
 }
 
 impl Open {
@@ -161,7 +118,7 @@ fn answers(open: &Open, partition: &Partition) -> Vec<String> {
 
 #[test]
 fn every_offset_and_time_is_found_in_any_state_of_rocksdb() {
-    let place = Place::new();
+    let place = Place::empty();
     let open = place.open();
     let partition = open.partition();
     fill(&partition, 60);
@@ -187,7 +144,7 @@ fn every_offset_and_time_is_found_in_any_state_of_rocksdb() {
 
 #[test]
 fn what_is_appended_after_a_checkpoint_is_scanned() {
-    let place = Place::new();
+    let place = Place::empty();
     let open = place.open();
     let partition = open.partition();
     fill(&partition, 30);
@@ -205,7 +162,7 @@ fn what_is_appended_after_a_checkpoint_is_scanned() {
 #[test]
 fn a_torn_or_corrupt_tail_is_cut_at_the_last_whole_batch() {
     for damage in 0..3 {
-        let place = Place::new();
+        let place = Place::empty();
         let open = place.open();
         let partition = open.partition();
         fill(&partition, 5);
@@ -232,7 +189,7 @@ fn a_torn_or_corrupt_tail_is_cut_at_the_last_whole_batch() {
 
 #[test]
 fn idempotent_producers_survive_a_restart() {
-    let place = Place::new();
+    let place = Place::empty();
     let send = |partition: &Arc<Partition>, sequence: i32| {
         let mut builder = BatchBuilder::new().producer(5, 0, sequence);
         builder.append(1, None, Some(b"v"), &[]);
@@ -260,7 +217,7 @@ fn idempotent_producers_survive_a_restart() {
 
 #[test]
 fn retention_removes_files_and_the_start_survives() {
-    let place = Place::new();
+    let place = Place::empty();
     let open = place.open();
     let partition = open.partition();
     fill(&partition, 60);
@@ -284,7 +241,7 @@ fn retention_removes_files_and_the_start_survives() {
 
 #[test]
 fn an_expired_active_segment_is_rolled_and_removed() {
-    let place = Place::new();
+    let place = Place::empty();
     let open = place.open();
     let partition = open.partition();
     fill(&partition, 3);
@@ -308,7 +265,7 @@ fn an_expired_active_segment_is_rolled_and_removed() {
 
 #[test]
 fn the_first_failed_write_is_the_last() {
-    let place = Place::new();
+    let place = Place::empty();
     let open = place.open();
     let partition = open.partition();
     // A file where the folder should be: the segment cannot be created.
@@ -326,7 +283,7 @@ fn the_first_failed_write_is_the_last() {
 
 #[test]
 fn durability_follows_the_order() {
-    let place = Place::new();
+    let place = Place::empty();
     let open = place.open();
     let partition = open.partition();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -341,7 +298,7 @@ fn durability_follows_the_order() {
 
 #[test]
 fn a_deleted_topic_leaves_nothing_behind() {
-    let place = Place::new();
+    let place = Place::empty();
     let open = place.open();
     let partition = open.partition();
     fill(&partition, 40);
@@ -383,7 +340,7 @@ fn commit(log: &MetadataLog, image: &mut Image, level: i16) {
 
 #[test]
 fn metadata_is_the_newest_snapshot_and_what_follows() {
-    let place = Place::new();
+    let place = Place::empty();
     let open = place.open();
     let (log, mut image) = metadata(&open, &place.folder);
     (1..10).for_each(|level| commit(&log, &mut image, level));
@@ -419,7 +376,7 @@ fn metadata_is_the_newest_snapshot_and_what_follows() {
 
 #[test]
 fn files_that_are_not_used_are_closed_and_opened_again() {
-    let place = Place::new();
+    let place = Place::empty();
     let mut open = place.open();
     open.partitions.open_files = Arc::new(OpenFiles::new(2));
     let config = TopicConfig::resolve(&BrokerDefaults::default(), &Default::default());

@@ -2,16 +2,13 @@
 //! view, without it, and with one that is behind or ahead of the log.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use super::*;
 use crate::config::dynamic::{BrokerDefaults, TopicConfig};
 use crate::kernel::group::{CommitPartition, CommitRequest, NO_GENERATION};
 use crate::kernel::types::{TopicIdPartition, Uuid};
-use crate::storage::disk::Disk;
 use crate::storage::flusher::Flusher;
-use crate::storage::partition::Durability;
-use crate::storage::space::Space;
+use crate::storage::tests::place::{Open, Place};
 
 /// A moment at which both clocks show the same.
 fn at(ms: i64) -> Now {
@@ -20,41 +17,23 @@ fn at(ms: i64) -> Now {
 
 const ID: TopicIdPartition = TopicIdPartition { topic_id: Uuid([7; 16]), partition: 0 };
 
-struct Place {
-    folder: PathBuf,
-    flusher: Flusher,
+/// The partition of one shard.
+struct Stand {
     partitions: Partitions,
+    // Ends before its folder goes.
+    _flusher: Flusher,
+    _place: Place,
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.flusher.stop();
-        // A folder that stays behind in the temporary directory harms nobody.
-        let _ = std::fs::remove_dir_all(&self.folder);
+impl Stand {
+    fn new() -> Stand {
+        let place = Place::empty();
+        let Open { partitions, flusher } = place.open();
+        let config = TopicConfig::resolve(&BrokerDefaults::default(), &BTreeMap::new());
+        partitions.create(ID, &Arc::from("__consumer_offsets"), Arc::new(config), 0);
+        Stand { partitions, _flusher: flusher, _place: place }
     }
-}
 
-fn place(name: &str) -> Place {
-    let folder = std::env::temp_dir().join(format!("felice-shard-{}-{name}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    let rocks = Arc::new(Rocks::open(&folder.join("rocksdb"), Space::unlimited()).unwrap());
-    let flusher = Flusher::start(Arc::clone(&rocks), Arc::default(), Space::unlimited()).unwrap();
-    let durability = Durability::Fsync;
-    let partitions = Partitions::new(
-        Disk::Os,
-        folder.clone(),
-        rocks,
-        flusher.handle(),
-        durability,
-        Arc::default(),
-    );
-    let config = TopicConfig::resolve(&BrokerDefaults::default(), &BTreeMap::new());
-    partitions.create(ID, &Arc::from("__consumer_offsets"), Arc::new(config), 0);
-    Place { folder, flusher, partitions }
-}
-
-impl Place {
     fn load(&self) -> Arc<Shard> {
         let partition = self.partitions.get(&ID).unwrap();
         let shard = Shard::load(partition, &self.partitions, Config::default()).unwrap();
@@ -69,24 +48,29 @@ impl Place {
     }
 }
 
-async fn commit(shard: &Arc<Shard>, offset: Offset) {
-    let (ticket, waiting) = Shard::wait(shard);
-    let request = CommitRequest {
+/// A commit by nobody in particular.
+fn request(offsets: Vec<CommitPartition>) -> Box<CommitRequest> {
+    Box::new(CommitRequest {
         group_id: "g".into(),
         member_id: "".into(),
         group_instance_id: None,
         generation: NO_GENERATION,
         retention_ms: None,
-        offsets: vec![CommitPartition {
-            topic: "t".into(),
-            topic_id: Uuid::ZERO,
-            partition: 0,
-            offset,
-            leader_epoch: 3,
-            metadata: "m".into(),
-        }],
-    };
-    shard.step(at(5), Event::CommitOffsets { ticket, request: Box::new(request) });
+        offsets,
+    })
+}
+
+async fn commit(shard: &Arc<Shard>, offset: Offset) {
+    let (ticket, waiting) = Shard::wait(shard);
+    let request = request(vec![CommitPartition {
+        topic: "t".into(),
+        topic_id: Uuid::ZERO,
+        partition: 0,
+        offset,
+        leader_epoch: 3,
+        metadata: "m".into(),
+    }]);
+    shard.step(at(5), Event::CommitOffsets { ticket, request });
     assert_eq!(waiting.answer().await, Ok(Response::Commit(Ok(vec![Ok(())]))));
 }
 
@@ -97,74 +81,74 @@ fn committed(shard: &Shard) -> Offset {
 
 #[tokio::test]
 async fn answers_are_there_after_a_restart_with_any_view() {
-    let place = place("restart");
-    let shard = place.load();
+    let stand = Stand::new();
+    let shard = stand.load();
     assert_eq!(committed(&shard), -1);
     commit(&shard, 10).await;
     // No view at all.
-    assert_eq!(committed(&place.load()), 10);
-    place.update_view(&shard).await;
-    assert_eq!(committed(&place.load()), 10);
+    assert_eq!(committed(&stand.load()), 10);
+    stand.update_view(&shard).await;
+    assert_eq!(committed(&stand.load()), 10);
     // A view that is behind.
     commit(&shard, 11).await;
-    assert_eq!(committed(&place.load()), 11);
+    assert_eq!(committed(&stand.load()), 11);
     // One that claims more than the log has is not believed.
     let mut changes = Changes::default();
     changes.put(&group_record::applied_key(ID), &group_record::encode_applied(99));
     changes.put(&group_record::key(ID, b"garbage"), b"garbage");
-    place.partitions.rocks().commit(changes);
-    let mut reloaded = place.load();
+    stand.partitions.rocks().commit(changes);
+    let mut reloaded = stand.load();
     assert_eq!(committed(&reloaded), 11);
     assert_eq!(reloaded.look(Groups::skipped_records), 0);
     // Nor is one with a value that nobody wrote.
-    for damage in [applied_value as fn(&Place), record_value] {
-        place.update_view(&reloaded).await;
-        damage(&place);
-        reloaded = place.load();
+    for damage in [applied_value as fn(&Stand), record_value] {
+        stand.update_view(&reloaded).await;
+        damage(&stand);
+        reloaded = stand.load();
         assert_eq!(committed(&reloaded), 11);
         assert_eq!(reloaded.look(Groups::skipped_records), 0);
     }
 }
 
-fn applied_value(place: &Place) {
+fn applied_value(stand: &Stand) {
     let mut changes = Changes::default();
     changes.put(&group_record::applied_key(ID), &[1, 0, 0, 0, 0, 0, 0, 0, 2]);
-    place.partitions.rocks().commit(changes);
+    stand.partitions.rocks().commit(changes);
 }
 
 /// Flips a bit in every value.
-fn record_value(place: &Place) {
+fn record_value(stand: &Stand) {
     let mut changes = Changes::default();
     let flip = |key: &[u8], value: &[u8]| {
         let mut value = value.to_vec();
         value[3] ^= 1;
         changes.put(key, &value);
     };
-    assert!(place.partitions.rocks().scan(&group_record::prefix(ID), flip));
-    place.partitions.rocks().commit(changes);
+    assert!(stand.partitions.rocks().scan(&group_record::prefix(ID), flip));
+    stand.partitions.rocks().commit(changes);
 }
 
 #[tokio::test]
 async fn tombstones_leave_the_view() {
-    let place = place("tombstone");
-    let shard = place.load();
+    let stand = Stand::new();
+    let shard = stand.load();
     commit(&shard, 10).await;
-    place.update_view(&shard).await;
+    stand.update_view(&shard).await;
     shard.step(at(6), Event::TopicsDeleted(vec!["t".into()]));
-    place.update_view(&shard).await;
+    stand.update_view(&shard).await;
     let mut records = 0;
     let prefix = group_record::prefix(ID);
-    assert!(place.partitions.rocks().scan(&prefix, |_, _| records += 1));
+    assert!(stand.partitions.rocks().scan(&prefix, |_, _| records += 1));
     assert_eq!(records, 0);
-    assert_eq!(committed(&place.load()), -1);
+    assert_eq!(committed(&stand.load()), -1);
 }
 
 #[tokio::test]
 async fn a_shard_that_cannot_store_sends_everybody_away() {
-    let place = place("poisoned");
-    let shard = place.load();
+    let stand = Stand::new();
+    let shard = stand.load();
     commit(&shard, 10).await;
-    place.partitions.get(&ID).unwrap().poison(&std::io::Error::other("a test"));
+    stand.partitions.get(&ID).unwrap().poison(&std::io::Error::other("a test"));
     let (ticket, waiting) = Shard::wait(&shard);
     let group_ids = vec!["g".into()];
     shard.step(at(7), Event::DeleteGroups { ticket, group_ids });
@@ -174,8 +158,8 @@ async fn a_shard_that_cannot_store_sends_everybody_away() {
 
 #[tokio::test]
 async fn many_records_of_one_step_are_all_stored() {
-    let place = place("many");
-    let shard = place.load();
+    let stand = Stand::new();
+    let shard = stand.load();
     let (ticket, waiting) = Shard::wait(&shard);
     let offsets = (0..20_000).map(|partition| CommitPartition {
         topic: "a-topic-with-a-long-name".into(),
@@ -185,16 +169,9 @@ async fn many_records_of_one_step_are_all_stored() {
         leader_epoch: -1,
         metadata: "some metadata".into(),
     });
-    let request = CommitRequest {
-        group_id: "g".into(),
-        member_id: "".into(),
-        group_instance_id: None,
-        generation: NO_GENERATION,
-        retention_ms: None,
-        offsets: offsets.collect(),
-    };
-    shard.step(at(5), Event::CommitOffsets { ticket, request: Box::new(request) });
+    let request = request(offsets.collect());
+    shard.step(at(5), Event::CommitOffsets { ticket, request });
     assert!(waiting.answer().await.is_ok());
-    let fetched = place.load().look(|groups| groups.fetch_offsets("g", None));
+    let fetched = stand.load().look(|groups| groups.fetch_offsets("g", None));
     assert_eq!(fetched[0].1.len(), 20_000);
 }

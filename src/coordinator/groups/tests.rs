@@ -1,8 +1,6 @@
 //! The coordinator on real files and a real RocksDB: what it answered survives its end, and the
 //! offsets topic may go and come back. Rules of groups are tested with the kernel.
 
-use std::path::PathBuf;
-
 use bytes::Bytes;
 
 use super::*;
@@ -12,12 +10,10 @@ use crate::kernel::group::CommitPartition;
 use crate::kernel::meta::command::TopicRef;
 use crate::kernel::meta::record::RegisterBrokerRecord;
 use crate::kernel::types::Offset;
-use crate::storage::disk::Disk;
 use crate::storage::flusher::Flusher;
 use crate::storage::metadata_log::{self, MetadataLog};
 use crate::storage::partition::Durability;
-use crate::storage::rocks::Rocks;
-use crate::storage::space::Space;
+use crate::storage::tests::place::{Open, Place};
 
 impl GroupCoordinator {
     /// Brings the view up to date, for those who let nothing happen by itself.
@@ -26,53 +22,36 @@ impl GroupCoordinator {
     }
 }
 
-struct Place {
-    folder: PathBuf,
-    flusher: Flusher,
+/// What a coordinator of groups stands on.
+struct Stand {
     partitions: Arc<Partitions>,
     control: Control,
     config: NodeConfig,
+    // Ends before its folder goes.
+    _flusher: Flusher,
+    _place: Place,
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.flusher.stop();
-        // A folder that stays behind in the temporary directory harms nobody.
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-async fn place(name: &str) -> Place {
-    let folder = std::env::temp_dir().join(format!("felice-groups-{}-{name}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
+async fn stand() -> Stand {
+    let place = Place::empty();
     let config = NodeConfig::load(&Sources::default()).unwrap();
-    let rocks = Arc::new(Rocks::open(&folder.join("rocksdb"), Space::unlimited()).unwrap());
-    let flusher = Flusher::start(Arc::clone(&rocks), Arc::default(), Space::unlimited()).unwrap();
-    let durability = Durability::Fsync;
-    let partitions = Partitions::new(
-        Disk::Os,
-        folder.clone(),
-        rocks,
-        flusher.handle(),
-        durability,
-        Arc::default(),
-    );
+    let Open { partitions, flusher } = place.open();
     let partitions = Arc::new(partitions);
     let id = TopicIdPartition { topic_id: metadata_log::TOPIC_ID, partition: 0 };
     let defaults = config.broker_defaults.clone();
     let topic = crate::config::dynamic::TopicConfig::resolve(&defaults, &Default::default());
+    let folder = place.folder.join("meta");
     let (log, _) = partitions
-        .open_in(folder.join("meta"), id, &Arc::from("m"), Arc::new(topic), 1, durability, 0)
+        .open_in(folder, id, &Arc::from("m"), Arc::new(topic), 1, Durability::Fsync, 0)
         .unwrap();
     let (log, image) = MetadataLog::open(log, partitions.indexes()).unwrap();
     let control = Control::new(Clock::System, &config, Arc::clone(&partitions), log, image);
     let broker = RegisterBrokerRecord { broker_id: 1, ..RegisterBrokerRecord::default() };
     control.execute(Command::RegisterBroker(broker)).await.unwrap();
-    Place { folder, flusher, partitions, control, config }
+    Stand { partitions, control, config, _flusher: flusher, _place: place }
 }
 
-impl Place {
+impl Stand {
     async fn open(&self) -> GroupCoordinator {
         self.open_with(Clock::System).await
     }
@@ -135,13 +114,13 @@ async fn committed(groups: &GroupCoordinator, group: &str, topic: &str) -> Offse
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_end_in_the_middle_of_commits_loses_none_of_them() {
-    let place = place("close").await;
-    place.create_topic("t", 3).await;
-    let groups = place.open().await;
+    let stand = stand().await;
+    stand.create_topic("t", 3).await;
+    let groups = stand.open().await;
     groups.create_topic(Uuid([9; 16])).await.unwrap();
     groups.close().await;
     for round in 0..15 {
-        let groups = place.open().await;
+        let groups = stand.open().await;
         let mut tasks = Vec::new();
         for task in 0..6 {
             let groups = groups.clone();
@@ -159,7 +138,7 @@ async fn an_end_in_the_middle_of_commits_loses_none_of_them() {
         }
         tokio::time::sleep(Duration::from_millis(20 + round)).await;
         groups.close().await;
-        let groups = place.open().await;
+        let groups = stand.open().await;
         for (task, done) in tasks.into_iter().enumerate() {
             // The last one may have come after the end.
             for step in 0..done.await.unwrap() {
@@ -173,14 +152,14 @@ async fn an_end_in_the_middle_of_commits_loses_none_of_them() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_offsets_topic_takes_its_groups_along() {
-    let place = place("recreate").await;
-    place.create_topic("t", 3).await;
-    let groups = place.open().await;
+    let stand = stand().await;
+    stand.create_topic("t", 3).await;
+    let groups = stand.open().await;
     groups.create_topic(Uuid([9; 16])).await.unwrap();
     groups.commit(commit_request("g", "t", 5)).await.unwrap();
     assert_eq!(groups.list(&[], &[]).await.len(), 1);
 
-    place.delete_topic(OFFSETS_TOPIC).await;
+    stand.delete_topic(OFFSETS_TOPIC).await;
     groups.topics_deleted(&[Arc::from(OFFSETS_TOPIC)]).await;
     assert!(groups.list(&[], &[]).await.is_empty());
     assert_eq!(groups.describe("g").await, Err(Error::NotCoordinator));
@@ -191,26 +170,26 @@ async fn a_deleted_offsets_topic_takes_its_groups_along() {
     assert_eq!(groups.list(&[], &[]).await.len(), 1);
     groups.close().await;
     let mut left = 0;
-    place.partitions.rocks().scan(&[3], |key, _| left += usize::from(key.starts_with(&[3, 9])));
+    stand.partitions.rocks().scan(&[3], |key, _| left += usize::from(key.starts_with(&[3, 9])));
     assert_eq!(left, 0, "the view of the deleted topic is gone");
-    let groups = place.open().await;
+    let groups = stand.open().await;
     assert_eq!(committed(&groups, "g", "t").await, 6);
     groups.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn offsets_of_a_topic_that_went_before_a_crash_do_not_come_back() {
-    let place = place("orphans").await;
-    place.create_topic("t", 3).await;
-    place.create_topic("kept", 4).await;
-    let groups = place.open().await;
+    let stand = stand().await;
+    stand.create_topic("t", 3).await;
+    stand.create_topic("kept", 4).await;
+    let groups = stand.open().await;
     groups.create_topic(Uuid([9; 16])).await.unwrap();
     groups.commit(commit_request("g", "t", 5)).await.unwrap();
     groups.commit(commit_request("g", "kept", 5)).await.unwrap();
-    place.delete_topic("t").await;
+    stand.delete_topic("t").await;
     // The groups were never told.
     groups.close().await;
-    let groups = place.open().await;
+    let groups = stand.open().await;
     assert_eq!(committed(&groups, "g", "t").await, -1);
     assert_eq!(committed(&groups, "g", "kept").await, 5);
     groups.close().await;
@@ -218,9 +197,9 @@ async fn offsets_of_a_topic_that_went_before_a_crash_do_not_come_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_date_that_is_set_forward_ends_no_session() {
-    let place = place("date").await;
+    let stand = stand().await;
     let clock = Arc::new(Manual::at(1_000_000));
-    let groups = place.open_with(Clock::Manual(Arc::clone(&clock))).await;
+    let groups = stand.open_with(Clock::Manual(Arc::clone(&clock))).await;
     groups.create_topic(Uuid([9; 16])).await.unwrap();
     let request = JoinRequest {
         group_id: "g".into(),
@@ -252,31 +231,31 @@ async fn a_date_that_is_set_forward_ends_no_session() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_partition_that_cannot_be_read_is_read_again_only_at_the_next_start() {
-    let place = place("unreadable").await;
-    place.create_topic("t", 3).await;
-    let groups = place.open().await;
+    let stand = stand().await;
+    stand.create_topic("t", 3).await;
+    let groups = stand.open().await;
     groups.create_topic(Uuid([9; 16])).await.unwrap();
     groups.commit(commit_request("g", "t", 5)).await.unwrap();
     groups.close().await;
     let id = TopicIdPartition { topic_id: Uuid([9; 16]), partition: partition_of("g", 50) };
     let mut changes = Changes::default();
     shard::delete_view(id, &mut changes);
-    place.partitions.rocks().commit(changes);
-    let folder = place.partitions.get(&id).unwrap().folder.clone();
+    stand.partitions.rocks().commit(changes);
+    let folder = stand.partitions.get(&id).unwrap().folder.clone();
     let segment = folder.join("00000000000000000000.log");
     let whole = std::fs::read(&segment).unwrap();
     let mut broken = whole.clone();
     broken[70] ^= 1;
     std::fs::write(&segment, broken).unwrap();
-    let groups = place.open().await;
+    let groups = stand.open().await;
     assert_eq!(groups.describe("g").await, Err(Error::NotCoordinator));
     assert!(!groups.is_coordinator_of("g"));
     std::fs::write(&segment, whole).unwrap();
     assert_eq!(groups.describe("g").await, Err(Error::NotCoordinator));
     groups.close().await;
-    let partition = place.partitions.get(&id).unwrap();
-    place.partitions.open(id, &partition.topic, partition.config(), 0, 0).unwrap();
-    let groups = place.open().await;
+    let partition = stand.partitions.get(&id).unwrap();
+    stand.partitions.open(id, &partition.topic, partition.config(), 0, 0).unwrap();
+    let groups = stand.open().await;
     assert_eq!(committed(&groups, "g", "t").await, 5);
     groups.close().await;
 }
