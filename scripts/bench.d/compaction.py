@@ -8,7 +8,6 @@ import concurrent.futures
 import time
 
 import machine
-import rows
 import wire
 from rows import CACHE, KIB, PARTITIONS
 from table import Figure
@@ -72,18 +71,7 @@ def rate(bench, broker):
     """p99 of the acknowledgements at a fixed rate, in ms."""
     name = f"rate-{time.monotonic_ns()}"
     broker.create(name, PARTITIONS)
-    result = bench.load(
-        broker,
-        "produce",
-        topic=name,
-        partitions=PARTITIONS,
-        size=KIB,
-        rate=1000,
-        seconds=2 if bench.quick else 5,
-        acks=1,
-        tail=0,
-        conf__linger__ms=0,
-    )
+    result = bench.at_rate(broker, name, KIB, 1000, 2 if bench.quick else 5)
     return result["ack_us"]["p99"] / 1e3
 
 

@@ -84,6 +84,22 @@ class Bench:
             tail=tail,
         )
 
+    def at_rate(self, broker, topic, size, rate, seconds, acks=1, tail=0):
+        """Records at a fixed rate, timed from the moment each was due; no lingering in the
+        client."""
+        return self.load(
+            broker,
+            "produce",
+            topic=topic,
+            partitions=PARTITIONS,
+            size=size,
+            rate=rate,
+            seconds=seconds,
+            acks=acks,
+            tail=tail,
+            conf__linger__ms=0,
+        )
+
     def rewarm(self, broker):
         """Writes unmeasured right before a measured produce: during the other broker's turn the
         hypervisor has taken free memory back, and the first gigabyte pays for getting it."""
@@ -152,18 +168,8 @@ class Bench:
             depth=5,
             acks=1,
         )
-        self.load(
-            broker,
-            "produce",
-            topic=f"warm-single-{self.round}",
-            partitions=PARTITIONS,
-            size=SMALL,
-            rate=1000,
-            seconds=1 if self.quick else 5,
-            tail=0,
-            acks=1,
-            conf__linger__ms=0,
-        )
+        topic = f"warm-single-{self.round}"
+        self.at_rate(broker, topic, SMALL, 1000, 1 if self.quick else 5)
 
 
 def produce_kib(bench, broker):
@@ -301,23 +307,13 @@ def single_client(bench, broker):
 
 
 def latency(rate, size, seconds, durability, title):
-    """Records at a fixed rate, timed from the moment each was due; no lingering in the client."""
+    """What producers and a consumer at the log's end feel at a fixed rate."""
 
     def row(bench, broker):
         fsync = durability == FSYNC
         topic = bench.topic(broker, f"rate-{rate}", broker.fsync_topic() if fsync else None)
-        result = bench.load(
-            broker,
-            "produce",
-            topic=topic,
-            partitions=PARTITIONS,
-            size=size,
-            rate=rate,
-            seconds=2 if bench.quick else seconds,
-            acks=-1 if fsync else 1,
-            tail=1,
-            conf__linger__ms=0,
-        )
+        duration, acks = 2 if bench.quick else seconds, -1 if fsync else 1
+        result = bench.at_rate(broker, topic, size, rate, duration, acks, tail=1)
         reached = result["records"] / result["seconds"]
         if reached < 0.95 * rate:
             bench.table.remark(
