@@ -7,8 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Bytes that name a record at the beginning of its value.
 const NAME_SIZE: usize = 16;
-/// Most bytes of a value.
-pub const VALUE_MAX: usize = 400;
+/// Most bytes of a value, but of one in so many.
+const VALUE_MAX: usize = 400;
+const LARGE_EVERY: u64 = 997;
+/// Bytes of that one.
+const LARGE: usize = 60_000;
 
 /// A record: the producer that sent it and its place among the records of that producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +67,8 @@ pub struct Ledger {
     partition: u32,
     sent: HashMap<u32, u64>,
     acknowledged: BTreeMap<i64, Name>,
+    /// Offsets of those that were acknowledged and need not be durable.
+    accepted: BTreeSet<i64>,
     seen: BTreeMap<i64, Name>,
     /// The last one that the consumer was told.
     high_watermark: i64,
@@ -83,7 +88,10 @@ pub fn value(partition: u32, name: Name) -> Vec<u8> {
         state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
         (state >> 33) as usize
     };
-    let length = NAME_SIZE + next() % (VALUE_MAX - NAME_SIZE);
+    let length = match name.sequence % LARGE_EVERY {
+        0 if name.sequence > 0 => LARGE,
+        _ => NAME_SIZE + next() % (VALUE_MAX - NAME_SIZE),
+    };
     while value.len() < length {
         value.push(next() as u8);
     }
@@ -126,6 +134,12 @@ impl Ledger {
         self.reach(base_offset + count as i64);
     }
 
+    /// As [`Ledger::acknowledge`], but only until the power goes: the answer to acks=1.
+    pub fn accept(&mut self, base_offset: i64, first: Name, count: u64) {
+        self.acknowledge(base_offset, first, count);
+        self.accepted.extend(base_offset..base_offset + count as i64);
+    }
+
     /// A consumer was served a record.
     pub fn see(&mut self, served: &Served) {
         let Some(name) = self.known(served) else { return };
@@ -152,8 +166,12 @@ impl Ledger {
         self.reached = self.reached.max(offset);
     }
 
-    /// The power went: what was served but not acknowledged may be gone, and others in its place.
+    /// The power went: what was served or accepted but never acknowledged as durable may be gone,
+    /// and others in its place.
     pub fn power_cut(&mut self) {
+        for offset in std::mem::take(&mut self.accepted) {
+            self.acknowledged.remove(&offset);
+        }
         self.seen.retain(|offset, _| self.acknowledged.contains_key(offset));
         self.reached = self.acknowledged.last_key_value().map_or(0, |(last, _)| last + 1);
         self.high_watermark = self.high_watermark.min(self.reached);
@@ -343,6 +361,16 @@ mod tests {
         let (mut ledger, log) = good();
         ledger.send(3, 1);
         ledger.see(&Served { offset: 60, value: value(7, Name { producer: 3, sequence: 0 }) });
+        ledger.power_cut();
+        assert_eq!(kinds((ledger, log)), BTreeSet::new());
+    }
+
+    #[test]
+    fn what_was_accepted_may_go_with_the_power_and_nothing_else() {
+        let (mut ledger, log) = good();
+        ledger.send(3, 1);
+        ledger.accept(60, Name { producer: 3, sequence: 0 }, 1);
+        assert!(kinds((ledger.clone(), log.clone())).contains(&Kind::Lost));
         ledger.power_cut();
         assert_eq!(kinds((ledger, log)), BTreeSet::new());
     }

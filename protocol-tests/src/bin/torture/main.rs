@@ -5,6 +5,7 @@
 mod faults;
 mod loads;
 mod measure;
+mod member;
 mod probe;
 mod process;
 mod requests;

@@ -48,7 +48,17 @@ impl Wire {
 
     /// Sends a frame that is encoded already and waits for the answer, a frame without length.
     pub async fn exchange(&mut self, frame: &[u8]) -> io::Result<Bytes> {
-        self.stream.write_all(frame).await?;
+        self.send(frame).await?;
+        self.receive().await
+    }
+
+    /// Sends a frame that is encoded already.
+    pub async fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        self.stream.write_all(frame).await
+    }
+
+    /// Waits for the next answer, a frame without length.
+    pub async fn receive(&mut self) -> io::Result<Bytes> {
         let length = self.stream.read_u32().await?;
         let mut answer = vec![0; length as usize];
         self.stream.read_exact(&mut answer).await?;

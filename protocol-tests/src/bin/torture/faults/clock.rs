@@ -9,10 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
-use kafka_protocol::messages::{GroupId, HeartbeatRequest, JoinGroupRequest, SyncGroupRequest};
 use protocol_tests::batches;
-use protocol_tests::client::text;
 
 use super::life::{Life, Work};
 use super::load::{Load, now, on};
@@ -82,10 +79,7 @@ fn epoch(
     // In place: the broker has the file in its memory.
     let file = fs::File::options().write(true).open(clock).map_err(|error| error.to_string())?;
     let jump = |days: i64| file.write_all_at(&(days * DAY_S).to_ne_bytes(), 0);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| error.to_string())?;
     let text = |error: io::Error| error.to_string();
-    let mut member = runtime.block_on(Member::join(life)).map_err(text)?;
     for _ in 0..times {
         let days = tally.chance.below(3) as i64 - 1;
         jump(days).map_err(text)?;
@@ -97,9 +91,6 @@ fn epoch(
             tally.wrong(format!("the load got on only after {:?}", begun.elapsed()));
         }
         std::thread::sleep(Duration::from_millis(300));
-        if let Err(error) = runtime.block_on(member.beat()) {
-            tally.wrong(format!("a member expired: {error}"));
-        }
         let stamp = on(life.address(), async |wire| stamp(wire).await)?;
         let off = (stamp - now() - days * DAY_S * 1000).abs();
         if off > 60_000 {
@@ -132,56 +123,4 @@ async fn stamp(wire: &mut Wire) -> io::Result<i64> {
     expect_none("Fetch", answer.error_code)?;
     let heads = batches::heads(&answer.records.unwrap_or_default());
     heads.last().map(|head| head.max_timestamp).ok_or_else(|| io::Error::other("no record"))
-}
-
-/// The member of a group, who says now and then that it is there.
-struct Member {
-    wire: Wire,
-    id: kafka_protocol::protocol::StrBytes,
-    generation: i32,
-}
-
-const GROUP: &str = "clock";
-
-impl Member {
-    async fn join(life: &Life) -> io::Result<Member> {
-        const ID_REQUIRED: i16 = 79;
-        let mut wire = Wire::connect(life.address()).await?;
-        let protocol = JoinGroupRequestProtocol::default().with_name(text("range"));
-        let mut request = JoinGroupRequest::default()
-            .with_group_id(GroupId(text(GROUP)))
-            .with_session_timeout_ms(30_000)
-            .with_rebalance_timeout_ms(1_000)
-            .with_protocol_type(text("consumer"))
-            .with_protocols(vec![protocol]);
-        ask::coordinator(&mut wire, GROUP).await?;
-        let joined = loop {
-            let answer = wire.call(&request, 5).await?;
-            match answer.error_code {
-                0 => break answer,
-                ID_REQUIRED => request.member_id = answer.member_id,
-                14..=16 => tokio::time::sleep(Duration::from_millis(50)).await,
-                code => expect_none("JoinGroup", code)?,
-            }
-        };
-        let sync = SyncGroupRequest::default()
-            .with_group_id(GroupId(text(GROUP)))
-            .with_generation_id(joined.generation_id)
-            .with_member_id(joined.member_id.clone());
-        expect_none("SyncGroup", wire.call(&sync, 3).await?.error_code)?;
-        Ok(Member { wire, id: joined.member_id, generation: joined.generation_id })
-    }
-
-    async fn beat(&mut self) -> io::Result<()> {
-        const REBALANCE: i16 = 27;
-        let request = HeartbeatRequest::default()
-            .with_group_id(GroupId(text(GROUP)))
-            .with_generation_id(self.generation)
-            .with_member_id(self.id.clone());
-        match self.wire.call(&request, 3).await?.error_code {
-            // One from before the kill is being waited for.
-            REBALANCE => Ok(()),
-            code => expect_none("Heartbeat", code),
-        }
-    }
 }

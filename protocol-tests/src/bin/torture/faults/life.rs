@@ -96,6 +96,24 @@ impl Life {
     /// Starts it; the time until it said that it is ready, or why it is not.
     pub fn start(&mut self) -> Result<Duration, String> {
         let begun = Instant::now();
+        self.launch()?;
+        while !fs::read(&self.output).is_ok_and(|output| output.ends_with(b"ms\n")) {
+            if let Some(status) = self.ended() {
+                let said = self.last_words();
+                return Err(format!("it ended with {status} instead of starting: {said}"));
+            }
+            if begun.elapsed() > START_MAX {
+                self.kill();
+                let said = self.last_words();
+                return Err(format!("it was not ready after {START_MAX:?}: {said}"));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(begun.elapsed())
+    }
+
+    /// Starts it and does not wait.
+    pub fn launch(&mut self) -> Result<(), String> {
         let text = |error: io::Error| error.to_string();
         let log = File::options().create(true).append(true).open(&self.log).map_err(text)?;
         let mut command = Command::new(binary());
@@ -123,19 +141,7 @@ impl Life {
             });
         }
         self.child = Some(command.spawn().map_err(text)?);
-        while !fs::read(&self.output).is_ok_and(|output| output.ends_with(b"ms\n")) {
-            if let Some(status) = self.ended() {
-                let said = self.last_words();
-                return Err(format!("it ended with {status} instead of starting: {said}"));
-            }
-            if begun.elapsed() > START_MAX {
-                self.kill();
-                let said = self.last_words();
-                return Err(format!("it was not ready after {START_MAX:?}: {said}"));
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        Ok(begun.elapsed())
+        Ok(())
     }
 
     /// Ends it at once.

@@ -3,6 +3,7 @@
 
 mod ask;
 mod bitflips;
+mod clients;
 mod clock;
 mod eio;
 mod enospc;
@@ -14,6 +15,7 @@ mod nofile;
 mod power;
 mod sigterm;
 mod stopped;
+mod torn;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -23,7 +25,7 @@ use protocol_tests::chance::Chance;
 use protocol_tests::ledger::{Fault as Found, Kind};
 
 use life::Life;
-use load::{GROUP, Load, PARTITIONS, TOPIC, on};
+use load::{Load, TOPIC, on};
 
 /// Of one kind of fault so many are kept as text.
 const SHOWN_MAX: usize = 5;
@@ -140,24 +142,26 @@ pub fn judge(tally: &mut Tally, life: &Life, load: &Load) -> Result<(), String> 
             Err(error) => tally.wrong(format!("partition {partition} cannot be read: {error}")),
         }
     }
-    let (commits, created) = (&told.commits, &told.created);
+    let (commits, created, deleted) = (&told.commits, &told.created, &told.deleted);
     let given = &mut told.producer_ids;
     on(life.address(), async |wire| {
         let fresh = ask::producer_id(wire).await?;
         if !given.insert(fresh) {
             tally.wrong(format!("producer ID {fresh} was given twice"));
         }
-        for partition in 0..PARTITIONS {
-            let stored = committed(wire, partition).await?;
-            let acknowledged = commits.get(&partition).copied().unwrap_or(-1);
-            if stored < acknowledged {
-                let text = format!("partition {partition}: {acknowledged} was committed");
+        for ((group, partition), acknowledged) in commits {
+            let stored = committed(wire, group, *partition).await?;
+            if stored < *acknowledged {
+                let text = format!("{group}, partition {partition}: {acknowledged} was committed");
                 tally.wrong(format!("{text}, and is {stored}"));
             }
         }
         let names = ask::topics(wire).await?;
         for name in created.iter().filter(|name| !names.contains(name)) {
             tally.wrong(format!("topic {name} was created and is gone"));
+        }
+        for name in names.iter().filter(|name| deleted.contains(*name)) {
+            tally.wrong(format!("topic {name} was deleted and is back"));
         }
         Ok(())
     })?;
@@ -166,10 +170,14 @@ pub fn judge(tally: &mut Tally, life: &Life, load: &Load) -> Result<(), String> 
 }
 
 /// The committed offset, once the group is loaded.
-async fn committed(wire: &mut crate::wire::Wire, partition: u32) -> std::io::Result<i64> {
+async fn committed(
+    wire: &mut crate::wire::Wire,
+    group: &str,
+    partition: u32,
+) -> std::io::Result<i64> {
     let mut tries = 0;
     loop {
-        match ask::committed(wire, GROUP, TOPIC, partition as i32).await {
+        match ask::committed(wire, group, TOPIC, partition as i32).await {
             Err(error) if tries == 100 => return Err(error),
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             Ok(offset) => return Ok(offset),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use protocol_tests::ledger::Served;
 
+use super::clients::GROUP;
 use super::life::{Life, Work};
 use super::load::{Load, PARTITIONS, TOPIC, on};
 use super::{Tally, ask, committed};
@@ -171,7 +172,8 @@ async fn answers(wire: &mut Wire, since: i64) -> Answers {
             }
         }
         answers.times.push(times);
-        answers.commits.push(committed(wire, partition).await.map_err(|error| error.to_string()));
+        let offset = committed(wire, GROUP, partition).await;
+        answers.commits.push(offset.map_err(|error| error.to_string()));
     }
     match ask::topics(wire).await {
         Ok(names) => answers.topics = names,
