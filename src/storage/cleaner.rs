@@ -3,14 +3,16 @@
 //! ones, and has them swapped in. It runs at idle priority, within a bound on memory and bytes per
 //! second, and decides nothing that the kernel does not.
 
+use std::collections::HashSet;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::cleaning::Cleaning;
-use super::disk::{self, Disk, File};
+use super::disk::{self, File};
+use super::draft::Draft;
 use super::epoch_history;
 use super::flusher::sync_partition;
 use super::janitor::{self, Condemned};
@@ -22,13 +24,12 @@ use super::swap::{self, Swap};
 use crate::clock::Clock;
 use crate::kernel::batch::BatchHeader;
 use crate::kernel::log::compaction::{self, Due, KeyMap};
-use crate::kernel::log::rewrite::{Cleaned, Round};
+use crate::kernel::log::rewrite::Round;
 use crate::kernel::log::segment::Segment;
 use crate::kernel::log::soundness::{Damage, Expected, Source, Step, Walk};
+use crate::kernel::log::transactions::Outcomes;
+use crate::kernel::records;
 use crate::kernel::types::{Offset, TopicIdPartition};
-
-/// Bytes read, and bytes written, at a time.
-const STEP_BYTES: usize = 1024 * 1024;
 
 /// Why a log was not cleaned.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,9 @@ enum Error {
     /// One batch has more keys than the memory holds.
     #[error("a batch has {0} keys, more than log.cleaner.dedupe.buffer.size has room for")]
     TooManyKeys(i32),
+    /// One transaction spans more aborted ones than are remembered.
+    #[error("too many transactions were aborted during one that begins at offset {0}")]
+    TooManyTransactions(Offset),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -234,13 +238,11 @@ impl Worker {
     }
 
     fn clean(&mut self, partition: &Arc<Partition>, due: &Due) -> Result<(), Error> {
-        let (segments, last_offsets, segment_bytes) = {
-            let state = partition.state();
-            let cleanable = state.log.segments.iter().filter(|s| s.base_offset < due.dirty_to);
-            let segments = cleanable.map(|segment| Segment { index: None, ..*segment });
+        let (segments, last_offsets, last_markers) = {
+            let log = &partition.state().log;
+            let segments = log.segments.iter().map(Segment::without_index);
             let segments: Vec<Segment> = segments.collect();
-            let last_offsets = state.log.producers.last_offsets();
-            (segments, last_offsets, state.log.limits.segment_bytes)
+            (segments, log.producers.last_offsets(), log.producers.last_markers())
         };
         // What takes the place of a durable record must be durable too, or a crash takes both. And
         // no crash may bring a checkpoint back in which a segment was shorter than it is now: read
@@ -249,18 +251,21 @@ impl Worker {
         sync_partition(partition, self.partitions.rocks());
         partition.check_online().map_err(|_| Error::Overtaken)?;
         self.partitions.rocks().sync()?;
-        let keys = self.note_keys(partition, &segments, due.dirty_from)?;
-        let round = Round {
+        let Noted { keys, outcomes, .. } = self.note_keys(partition, &segments, due)?;
+        let count = segments.iter().take_while(|s| s.base_offset < keys.end_offset()).count();
+        let segments = &segments[..count];
+        let mut round = Round {
             keys: &keys,
+            outcomes: &outcomes.unwrap_or_default(),
             last_offsets: &last_offsets,
+            last_markers: &last_markers,
             end_offset: keys.end_offset(),
             now: self.clock.now(),
             delete_retention_ms: partition.config().delete_retention_ms,
             decompressed_max: self.decompressed_max,
-            keeps_tombstones: segments.iter().any(|s| is_damaged(partition, s)),
+            keeps_deletions: segments.iter().any(|s| is_damaged(partition, s)),
+            traversed: HashSet::new(),
         };
-        let count = segments.iter().take_while(|s| s.base_offset < keys.end_offset()).count();
-        let segments = &segments[..count];
         let before: u64 = segments.iter().map(|segment| segment.size).sum();
         let (mut rest, mut after) = (segments, 0);
         // The batches that tell where leader epochs began may go.
@@ -273,7 +278,7 @@ impl Worker {
                 continue;
             }
             let group = &rest[..sound];
-            let (count, bytes) = self.clean_group(partition, group, segment_bytes, &round)?;
+            let (count, bytes) = self.clean_group(partition, group, &mut round)?;
             rest = &rest[count..];
             after += bytes;
         }
@@ -289,41 +294,85 @@ impl Worker {
         Ok(())
     }
 
-    /// The newest offsets of the keys from `from` on, as many as fit in memory.
+    /// The newest offsets of the keys of the dirty part, as many as fit in memory. `segments` are
+    /// all there are.
     fn note_keys(
         &mut self,
         partition: &Partition,
         segments: &[Segment],
-        from: Offset,
-    ) -> Result<KeyMap, Error> {
+        due: &Due,
+    ) -> Result<Noted, Error> {
+        let from = due.dirty_from;
         let mut keys = KeyMap::new(self.cleaning.settings().key_bytes_of_one(), self.secret);
         keys.advance(from);
-        let decompressed_max = self.decompressed_max;
-        for segment in segments.iter().filter(|segment| segment.end_offset > from) {
+        let mut noted = Noted { keys, outcomes: None, from };
+        let end = segments.partition_point(|segment| segment.base_offset < due.dirty_to);
+        for at in segments.partition_point(|segment| segment.end_offset <= from)..end {
+            let segment = &segments[at];
             if is_damaged(partition, segment) {
-                keys.advance(segment.end_offset);
+                noted.keys.advance(segment.end_offset);
                 continue;
             }
-            let mut full = None;
-            let source = open(partition, segment)?;
-            self.scan(partition, &source, segment, |header, batch| {
-                if full.is_some() || header.next_offset() <= from {
-                    return Ok(true);
-                }
-                if !keys.has_room(header.record_count.max(0) as usize) {
-                    full = Some(header.record_count);
-                    return Ok(true);
-                }
-                let noted = compaction::note_keys(&mut keys, header, batch, from, decompressed_max);
-                Ok(noted.is_ok())
-            })?;
-            match full {
-                Some(count) if keys.is_empty() => return Err(Error::TooManyKeys(count)),
+            let mut stopped = self.note_segment(partition, segment, &mut noted)?;
+            if matches!(stopped, Some(Stop::Undecided)) {
+                // Once, and only for logs with transactions.
+                let outcomes = self.read_outcomes(partition, &segments[at..], due.dirty_to)?;
+                noted.outcomes = Some(outcomes);
+                stopped = self.note_segment(partition, segment, &mut noted)?;
+            }
+            match stopped {
+                Some(Stop::Full(error)) if noted.keys.end_offset() <= from => return Err(error),
                 Some(_) => break,
-                None => keys.advance(segment.end_offset),
+                None => noted.keys.advance(segment.end_offset),
             }
         }
-        Ok(keys)
+        Ok(noted)
+    }
+
+    /// Notes the keys of one segment. Answers why it did not get to its end.
+    fn note_segment(
+        &mut self,
+        partition: &Partition,
+        segment: &Segment,
+        noted: &mut Noted,
+    ) -> Result<Option<Stop>, Error> {
+        let decompressed_max = self.decompressed_max;
+        let mut stopped = None;
+        let source = open(partition, segment)?;
+        self.scan(partition, &source, segment, |header, batch| {
+            stopped = stopped.take().or_else(|| noted.stop_before(header));
+            if stopped.is_some() || header.next_offset() <= noted.from {
+                return Ok(true);
+            }
+            Ok(noted.batch(header, batch, decompressed_max).is_ok())
+        })?;
+        Ok(stopped)
+    }
+
+    /// What became of the transactions that begin in `segments`, which go on to the log's end,
+    /// before offset `to`.
+    fn read_outcomes(
+        &mut self,
+        partition: &Partition,
+        segments: &[Segment],
+        to: Offset,
+    ) -> Result<Outcomes, Error> {
+        let mut outcomes = Outcomes::default();
+        for segment in segments {
+            if segment.base_offset >= to && outcomes.is_decided_to(to) {
+                break;
+            }
+            if is_damaged(partition, segment) {
+                outcomes.pass_over(segment.end_offset);
+                continue;
+            }
+            let source = open(partition, segment)?;
+            self.scan(partition, &source, segment, |header, batch| {
+                outcomes.note(header, batch);
+                Ok(true)
+            })?;
+        }
+        Ok(outcomes)
     }
 
     /// Makes one segment of as many of `segments` as fit into it, and swaps it in. Answers how many
@@ -332,14 +381,14 @@ impl Worker {
         &mut self,
         partition: &Arc<Partition>,
         segments: &[Segment],
-        segment_bytes: u64,
-        round: &Round<'_>,
+        round: &mut Round<'_>,
     ) -> Result<(usize, u64), Error> {
-        let interval = partition.state().log.limits.index_interval_bytes;
+        let limits = partition.state().log.limits;
+        let interval = limits.index_interval_bytes;
         let base_offset = segments[0].base_offset;
         let path = swap::draft_file(&partition.folder, base_offset);
         let mut draft = Draft::create(&partition.disk, &path, base_offset, interval)?;
-        let copied = self.copy(partition, segments, segment_bytes, round, &mut draft);
+        let copied = self.copy(partition, segments, limits.segment_bytes, round, &mut draft);
         let finished = copied.and_then(|count| Ok(draft.finish().map(|()| count)?));
         let group = match finished {
             Ok(count) => &segments[..count],
@@ -376,7 +425,7 @@ impl Worker {
         partition: &Partition,
         segments: &[Segment],
         segment_bytes: u64,
-        round: &Round<'_>,
+        round: &mut Round<'_>,
         draft: &mut Draft,
     ) -> Result<usize, Error> {
         for (count, segment) in segments.iter().enumerate() {
@@ -456,6 +505,57 @@ impl Worker {
     }
 }
 
+/// What is known of the dirty part of a log.
+struct Noted {
+    keys: KeyMap,
+    /// What became of its transactions; not read before there is one.
+    outcomes: Option<Outcomes>,
+    /// Where it begins.
+    from: Offset,
+}
+
+/// Why no more keys are noted.
+enum Stop {
+    /// There is no room. The error if it is so from the beginning.
+    Full(Error),
+    /// There are transactions, and nobody has looked for their ends.
+    Undecided,
+}
+
+impl Noted {
+    /// Whether to stop before a batch.
+    fn stop_before(&self, header: &BatchHeader) -> Option<Stop> {
+        if header.next_offset() <= self.from {
+            return None;
+        }
+        match &self.outcomes {
+            None if header.is_transactional() => return Some(Stop::Undecided),
+            Some(outcomes) if header.base_offset >= outcomes.complete_to() => {
+                return Some(Stop::Full(Error::TooManyTransactions(header.base_offset)));
+            }
+            _ => {}
+        }
+        let has_room = self.keys.has_room(header.record_count.max(0) as usize);
+        (!has_room).then_some(Stop::Full(Error::TooManyKeys(header.record_count)))
+    }
+
+    fn batch(
+        &mut self,
+        header: &BatchHeader,
+        batch: &[u8],
+        decompressed_max: usize,
+    ) -> Result<(), records::Error> {
+        compaction::note_keys(
+            &mut self.keys,
+            self.outcomes.as_ref(),
+            header,
+            batch,
+            self.from,
+            decompressed_max,
+        )
+    }
+}
+
 /// Whether a segment is left as it is.
 fn is_damaged(partition: &Partition, segment: &Segment) -> bool {
     partition.damages.is_left_alone(segment.base_offset)
@@ -467,60 +567,6 @@ fn open(partition: &Partition, segment: &Segment) -> Result<Arc<File>, Error> {
     match found {
         Some((place, file)) if place.generation == segment.generation => Ok(file),
         _ => Err(Error::Overtaken),
-    }
-}
-
-/// A compacted segment that is being written.
-struct Draft {
-    disk: Disk,
-    file: File,
-    segment: Segment,
-    interval: u64,
-    pending: Vec<u8>,
-    written: u64,
-    changed: bool,
-}
-
-impl Draft {
-    fn create(disk: &Disk, path: &Path, base_offset: Offset, interval: u64) -> io::Result<Draft> {
-        let file = disk.create_file(path)?;
-        let disk = disk.clone();
-        let pending = Vec::with_capacity(STEP_BYTES);
-        let segment = Segment::empty(base_offset);
-        Ok(Draft { disk, file, segment, interval, pending, written: 0, changed: false })
-    }
-
-    fn add(&mut self, header: &BatchHeader, batch: &[u8], cleaned: Cleaned) -> io::Result<()> {
-        self.changed |= cleaned != Cleaned::Unchanged;
-        match cleaned {
-            Cleaned::Dropped => return Ok(()),
-            Cleaned::Unchanged => self.push(header, batch),
-            Cleaned::Rewritten(batch) => {
-                let header = BatchHeader::parse(&batch).expect("it was just encoded");
-                self.push(&header, &batch);
-            }
-        }
-        if self.pending.len() >= STEP_BYTES { self.write() } else { Ok(()) }
-    }
-
-    fn push(&mut self, header: &BatchHeader, batch: &[u8]) {
-        self.segment.append(header, self.interval);
-        self.pending.extend_from_slice(batch);
-    }
-
-    fn write(&mut self) -> io::Result<()> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        self.disk.write_all_at(&self.file, &[&self.pending], self.written)?;
-        self.written += self.pending.len() as u64;
-        self.pending.clear();
-        Ok(())
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.write()?;
-        self.disk.sync_data(&self.file)
     }
 }
 

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::sync::atomic::AtomicU32;
 
 use super::*;
 use crate::clock::Manual;
 use crate::config::dynamic::{BrokerDefaults, TopicConfig};
 use crate::kernel::batch::{self, BatchBuilder};
+use crate::kernel::log::producers::Known;
 use crate::kernel::records::read_records;
 use crate::kernel::types::Uuid;
 use crate::storage::append::Prepared;
 use crate::storage::cleaning::Settings;
+use crate::storage::disk::Disk;
 use crate::storage::flusher::Flusher;
 use crate::storage::layout;
 use crate::storage::partition::Durability;
@@ -50,6 +53,10 @@ fn new_folder() -> PathBuf {
 }
 
 fn open_at(folder: PathBuf) -> House {
+    open_with(folder, 1_000)
+}
+
+fn open_with(folder: PathBuf, delete_retention_ms: i64) -> House {
     let rocks = Arc::new(Rocks::open(&folder.join(layout::ROCKS), Space::unlimited()).unwrap());
     let flusher = Flusher::start(Arc::clone(&rocks), Arc::default(), Space::unlimited()).unwrap();
     let durability = Durability::Fsync;
@@ -61,7 +68,7 @@ fn open_at(folder: PathBuf) -> House {
     config.cleanup_compact = true;
     config.cleanup_delete = false;
     config.min_cleanable_dirty_ratio = 0.0;
-    config.delete_retention_ms = 1_000;
+    config.delete_retention_ms = delete_retention_ms;
     config.file_delete_delay_ms = 0;
     partitions.open(ID, &Arc::from("t"), Arc::new(config), 0, NOW).unwrap();
     let partition = partitions.get(&ID).unwrap();
@@ -386,4 +393,59 @@ fn retention_or_deletion_in_between_wins() {
     house.partition.mark_deleted();
     assert!(matches!(worker.clean(&house.partition, &due), Err(Error::Overtaken)));
     assert!(house.files().iter().all(|name| name.ends_with(".log")));
+}
+
+/// Writes a log of Kafka's as segments of 2,000 bytes, as it had them.
+fn write_recorded(folder: &Path, log: &[u8]) {
+    fs::create_dir_all(folder).unwrap();
+    let mut segment = (0, Vec::new());
+    for (header, batch) in batch::batches(log).map(Result::unwrap) {
+        if segment.1.len() + batch.len() > 2_000 {
+            fs::write(layout::segment_file(folder, segment.0), &segment.1).unwrap();
+            segment = (header.base_offset, Vec::new());
+        }
+        segment.1.extend_from_slice(batch);
+    }
+    fs::write(layout::segment_file(folder, segment.0), &segment.1).unwrap();
+}
+
+#[test]
+fn of_a_log_with_transactions_stays_what_kafka_lets_stay() {
+    for name in ["tv1", "tv2"] {
+        let recorded = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let recorded = recorded.join("protocol-tests/data/compaction").join(name);
+        let root = new_folder();
+        let log = fs::read(recorded.join("before.log")).unwrap();
+        write_recorded(&layout::partition_folder(&root, ID), &log);
+        let mut house = open_with(root, 10_000);
+        let known = house.partition.state().log.producers.known();
+        assert_eq!((known.len(), house.partition.last_stable_offset()), (5, 390));
+        let rounds = fs::read_to_string(recorded.join("rounds.txt")).unwrap();
+        for (at, round) in rounds.lines().enumerate() {
+            let words: Vec<i64> = round.split(' ').map(|word| word.parse().unwrap()).collect();
+            let (dirty_from, dirty_to, now) = (words[0], words[1], words[3]);
+            let Clock::Manual(clock) = &house.clock else { unreachable!() };
+            clock.advance(now - house.clock.now());
+            let due = Due { dirty_from, dirty_to, dirty_ratio: 1.0, is_overdue: false };
+            house.worker().clean(&house.partition, &due).unwrap();
+            if let Ok(expected) = fs::read(recorded.join(format!("after-{}.log", at + 1))) {
+                let names = house.files().into_iter();
+                let names = names.filter(|name| layout::segment_base(name).unwrap() < dirty_to);
+                let left = names.map(|name| fs::read(house.partition.folder.join(name)).unwrap());
+                assert!(left.flatten().eq(expected), "{name}, round {}", at + 1);
+            }
+        }
+        // A start that finds no fold reads the same of what is left.
+        let root = house.folder.clone();
+        drop(house);
+        fs::remove_dir_all(root.join(layout::ROCKS)).unwrap();
+        house = open_with(root, 10_000);
+        assert_eq!(house.partition.last_stable_offset(), 390);
+        let again = house.partition.state().log.producers.known();
+        for (known, again) in known.iter().zip(&again) {
+            let told = |one: &Known| (one.producer_id, one.epoch, one.last_sequence);
+            assert_eq!(told(again), told(known), "{name}");
+            assert_eq!(again.transaction_start, known.transaction_start);
+        }
+    }
 }

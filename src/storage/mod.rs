@@ -8,6 +8,7 @@ pub mod cleaning;
 mod damage;
 pub mod data_dir;
 pub mod disk;
+mod draft;
 mod epoch_history;
 pub mod error;
 pub mod flusher;

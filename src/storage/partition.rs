@@ -65,6 +65,8 @@ pub struct Partition {
     leader_epoch: AtomicI32,
     state: Mutex<State>,
     high_watermark: AtomicI64,
+    /// First offset of the earliest open transaction, the largest number without one.
+    first_undecided: AtomicI64,
     log_start_offset: AtomicI64,
     poisoned: AtomicBool,
     deleted: AtomicBool,
@@ -132,6 +134,11 @@ pub struct Parts {
     pub(crate) open_files: Arc<OpenFiles>,
 }
 
+/// What [`Partition`] tells without its mutex.
+fn first_undecided(log: &Log) -> Offset {
+    log.producers.first_undecided().unwrap_or(Offset::MAX)
+}
+
 impl Partition {
     /// Puts a partition together.
     pub fn new(parts: Parts) -> Arc<Partition> {
@@ -157,6 +164,7 @@ impl Partition {
             config: RwLock::new(parts.config),
             leader_epoch: AtomicI32::new(parts.leader_epoch),
             high_watermark: AtomicI64::new(parts.log.end_offset()),
+            first_undecided: AtomicI64::new(first_undecided(&parts.log)),
             log_start_offset: AtomicI64::new(parts.log.log_start_offset),
             state: Mutex::new(State {
                 log: parts.log,
@@ -217,7 +225,10 @@ impl Partition {
 
     /// First offset of an open transaction, or the high watermark.
     pub fn last_stable_offset(&self) -> Offset {
-        self.high_watermark()
+        // In this order: what raised the high watermark has told of its transaction before.
+        let high_watermark = self.high_watermark();
+        let first_undecided = self.first_undecided.load(Ordering::Acquire);
+        first_undecided.max(self.log_start_offset()).min(high_watermark)
     }
 
     /// First offset that may be read.

@@ -9,6 +9,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::Log;
 use super::segment::Segment;
+use super::transactions::{Outcome, Outcomes};
 use crate::kernel::batch::BatchHeader;
 use crate::kernel::records;
 use crate::kernel::types::{Offset, TimestampMs};
@@ -209,15 +210,19 @@ fn find(slots: &[Slot], hash: [u64; 2]) -> usize {
     at
 }
 
-/// Notes the keys of a batch in the dirty part of the log, from offset `from` on.
+/// Notes the keys of a batch in the dirty part of the log, from offset `from` on, unless nobody is
+/// to read it: what was aborted supersedes nothing. Without `outcomes` there are no transactions.
 pub fn note_keys(
     keys: &mut KeyMap,
+    outcomes: Option<&Outcomes>,
     header: &BatchHeader,
     batch: &[u8],
     from: Offset,
     decompressed_max: usize,
 ) -> Result<(), records::Error> {
-    if !header.is_control() {
+    let outcome = outcomes.map_or(Outcome::Committed, |outcomes| outcomes.of(header));
+    let is_read = outcome == Outcome::Committed;
+    if !header.is_control() && is_read {
         let bytes = records::decompress(header, batch, decompressed_max)?;
         records::for_each_piece(header, &bytes, |piece| {
             let offset = header.base_offset.saturating_add(i64::from(piece.offset_delta));
@@ -236,3 +241,7 @@ pub fn note_keys(
 /// Offset of the last record of each producer that is still remembered: a batch that ends there
 /// stays, without its records if need be, so that the producer's sequence is not forgotten.
 pub type LastOffsets = HashMap<i64, Offset>;
+
+/// Epoch of each producer that is still remembered for a marker that began it, and has sent nothing
+/// since (KIP-890): the marker stays, or who comes with an older epoch is no longer refused.
+pub type LastMarkers = HashMap<i64, i16>;

@@ -11,6 +11,7 @@ pub mod segment;
 pub mod soundness;
 #[cfg(test)]
 mod tests;
+pub mod transactions;
 pub mod undo;
 
 use self::epochs::LeaderEpochs;

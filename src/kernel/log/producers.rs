@@ -5,11 +5,11 @@
 //! of durability and the transaction coordinator are elsewhere. The state is a fold over the batch
 //! heads of the log, so replaying them in order gives the window that was there before.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
-use crate::kernel::batch::{BatchHeader, sequence_after};
-use crate::kernel::types::{Offset, TimestampMs};
+use crate::kernel::batch::{BatchHeader, NO_SEQUENCE, sequence_after};
+use crate::kernel::types::{NO_TIMESTAMP, Offset, TimestampMs};
 
 #[cfg(test)]
 #[path = "producers_tests.rs"]
@@ -19,9 +19,12 @@ mod tests;
 const WINDOW: usize = 5;
 
 /// Version byte of the encoded state.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
-/// Bytes of an encoded producer without its batches, and of one batch.
+/// The version that did not tell the timestamps of markers.
+const VERSION_WITHOUT_TIMESTAMP: u8 = 1;
+
+/// Bytes of an encoded producer of the first version without its batches, and of one batch.
 const PRODUCER_SIZE: usize = 8 + 2 + 8 + 8 + 1;
 const BATCH_SIZE: usize = 4 + 4 + 8 + 8;
 
@@ -116,6 +119,8 @@ pub(super) struct Producer {
     /// How many of `batches` are filled, oldest first.
     count: u8,
     batches: [Batch; WINDOW],
+    /// Largest timestamp of the last batch.
+    last_timestamp: TimestampMs,
     /// When the last batch was appended, by the broker's clock.
     last_append_ms: TimestampMs,
     /// First offset of the open transaction, which keeps the producer from expiring.
@@ -128,6 +133,7 @@ impl Producer {
             epoch,
             count: 0,
             batches: [Batch::default(); WINDOW],
+            last_timestamp: NO_TIMESTAMP,
             last_append_ms: 0,
             transaction_start: None,
         }
@@ -160,9 +166,9 @@ pub struct Known {
     pub producer_id: i64,
     /// Newest epoch.
     pub epoch: i16,
-    /// Sequence of its last record.
+    /// Sequence of its last record, -1 if it has sent none in this epoch.
     pub last_sequence: i32,
-    /// Largest timestamp of its last batch.
+    /// Largest timestamp of its last batch, the marker of a transaction included.
     pub last_timestamp: TimestampMs,
     /// First offset of its open transaction.
     pub transaction_start: Option<Offset>,
@@ -172,6 +178,8 @@ pub struct Known {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Producers {
     producers: HashMap<i64, Producer>,
+    /// First offsets of the open transactions.
+    open: BTreeSet<Offset>,
 }
 
 impl Producers {
@@ -190,17 +198,22 @@ impl Producers {
         self.producers.is_empty()
     }
 
-    /// All producers that have appended anything, in order of their IDs.
+    /// First offset of the earliest open transaction: what lies behind is not decided yet.
+    pub fn first_undecided(&self) -> Option<Offset> {
+        self.open.first().copied()
+    }
+
+    /// All producers, in order of their IDs.
     pub fn known(&self) -> Vec<Known> {
-        let known = self.producers.iter().filter_map(|(producer_id, producer)| {
-            let last = producer.batches().last()?;
-            Some(Known {
+        let known = self.producers.iter().map(|(producer_id, producer)| {
+            let last_sequence = producer.batches().last().map(Batch::last_sequence);
+            Known {
                 producer_id: *producer_id,
                 epoch: producer.epoch,
-                last_sequence: last.last_sequence(),
-                last_timestamp: last.timestamp,
+                last_sequence: last_sequence.unwrap_or(NO_SEQUENCE),
+                last_timestamp: producer.last_timestamp,
                 transaction_start: producer.transaction_start,
-            })
+            }
         });
         let mut known: Vec<_> = known.collect();
         known.sort_unstable_by_key(|producer| producer.producer_id);
@@ -246,10 +259,14 @@ impl Producers {
 
     /// Remembers of a producer what was remembered before.
     pub(super) fn put_back(&mut self, producer_id: i64, state: Option<Producer>) {
-        match state {
+        let replaced = match state {
             Some(state) => self.producers.insert(producer_id, state),
             None => self.producers.remove(&producer_id),
         };
+        if let Some(start) = replaced.and_then(|replaced| replaced.transaction_start) {
+            self.open.remove(&start);
+        }
+        self.open.extend(state.and_then(|state| state.transaction_start));
     }
 
     /// Takes in a batch that was appended, with its assigned base offset, or one replayed from the
@@ -268,14 +285,19 @@ impl Producers {
             producer.count = 0;
         }
         producer.last_append_ms = now;
+        producer.last_timestamp = header.max_timestamp;
         if header.is_control() {
-            // The marker that ends a transaction carries no sequence.
-            producer.transaction_start = None;
+            // The marker that ends a transaction carries no sequence. One that compaction has
+            // emptied still tells the epoch.
+            if let Some(start) = producer.transaction_start.take() {
+                self.open.remove(&start);
+            }
             return;
         }
         producer.push(Batch::of(header));
-        if header.is_transactional() {
-            producer.transaction_start.get_or_insert(header.base_offset);
+        if header.is_transactional() && producer.transaction_start.is_none() {
+            producer.transaction_start = Some(header.base_offset);
+            self.open.insert(header.base_offset);
         }
     }
 
@@ -283,6 +305,13 @@ impl Producers {
     pub fn last_offsets(&self) -> HashMap<i64, Offset> {
         let last = |producer: &Producer| producer.batches().last().map(|batch| batch.last_offset);
         self.producers.iter().filter_map(|(id, producer)| Some((*id, last(producer)?))).collect()
+    }
+
+    /// Epoch of each producer that has sent nothing since a marker began it, for compaction to keep
+    /// the marker.
+    pub fn last_markers(&self) -> HashMap<i64, i16> {
+        let silent = self.producers.iter().filter(|(_, producer)| producer.batches().is_empty());
+        silent.map(|(id, producer)| (*id, producer.epoch)).collect()
     }
 
     /// Forgets producers that appended nothing for `idle_ms_max` (`producer.id.expiration.ms`)
@@ -297,12 +326,13 @@ impl Producers {
     }
 
     /// The state as bytes, big-endian: version (u8), number of producers (u32), for each in order
-    /// of its ID: ID (i64), epoch (i16), last append (i64, ms), first offset of the open
-    /// transaction (i64, -1 for none), number of batches (u8, at most 5), for each: base sequence
-    /// (i32), last offset delta (i32), last offset (i64), maximum timestamp (i64). At the end a
-    /// CRC-32C of all bytes before it (u32).
+    /// of its ID: ID (i64), epoch (i16), last append (i64, ms), maximum timestamp of the last batch
+    /// or marker (i64, ms; absent in version 1), first offset of the open transaction (i64, -1 for
+    /// none), number of batches (u8, at most 5), for each: base sequence (i32), last offset delta
+    /// (i32), last offset (i64), maximum timestamp (i64). At the end a CRC-32C of all bytes before
+    /// it (u32).
     pub fn encode(&self) -> Vec<u8> {
-        let size = PRODUCER_SIZE + WINDOW * BATCH_SIZE;
+        let size = PRODUCER_SIZE + 8 + WINDOW * BATCH_SIZE;
         let mut out = Vec::with_capacity(9 + self.producers.len() * size);
         out.push(VERSION);
         let count = u32::try_from(self.producers.len()).expect("so many do not fit in memory");
@@ -314,6 +344,7 @@ impl Producers {
             out.extend_from_slice(&id.to_be_bytes());
             out.extend_from_slice(&producer.epoch.to_be_bytes());
             out.extend_from_slice(&producer.last_append_ms.to_be_bytes());
+            out.extend_from_slice(&producer.last_timestamp.to_be_bytes());
             let start = producer.transaction_start.unwrap_or(NO_OFFSET);
             out.extend_from_slice(&start.to_be_bytes());
             out.push(producer.count);
@@ -337,7 +368,7 @@ impl Producers {
         }
         let mut fields = Fields(body);
         let [version] = fields.take()?;
-        if version != VERSION {
+        if !(VERSION_WITHOUT_TIMESTAMP..=VERSION).contains(&version) {
             return Err(DecodeError::Version(version));
         }
         let count = u32::from_be_bytes(fields.take()?) as usize;
@@ -347,9 +378,14 @@ impl Producers {
         let mut producers = HashMap::with_capacity(count);
         for _ in 0..count {
             let id = i64::from_be_bytes(fields.take()?);
-            producers.insert(id, fields.producer()?);
+            producers.insert(id, fields.producer(version)?);
         }
-        if fields.0.is_empty() { Ok(Producers { producers }) } else { Err(DecodeError::Length) }
+        if !fields.0.is_empty() {
+            return Err(DecodeError::Length);
+        }
+        let open = producers.values().filter_map(|known: &Producer| known.transaction_start);
+        let open = open.collect();
+        Ok(Producers { producers, open })
     }
 }
 
@@ -363,9 +399,12 @@ impl Fields<'_> {
         Ok(*field)
     }
 
-    fn producer(&mut self) -> Result<Producer, DecodeError> {
+    fn producer(&mut self, version: u8) -> Result<Producer, DecodeError> {
         let mut producer = Producer::new(i16::from_be_bytes(self.take()?));
         producer.last_append_ms = i64::from_be_bytes(self.take()?);
+        if version > VERSION_WITHOUT_TIMESTAMP {
+            producer.last_timestamp = i64::from_be_bytes(self.take()?);
+        }
         let start = i64::from_be_bytes(self.take()?);
         producer.transaction_start = (start != NO_OFFSET).then_some(start);
         let [count] = self.take()?;
@@ -379,6 +418,9 @@ impl Fields<'_> {
                 last_offset: i64::from_be_bytes(self.take()?),
                 timestamp: i64::from_be_bytes(self.take()?),
             });
+        }
+        if let (VERSION_WITHOUT_TIMESTAMP, Some(last)) = (version, producer.batches().last()) {
+            producer.last_timestamp = last.timestamp;
         }
         Ok(producer)
     }

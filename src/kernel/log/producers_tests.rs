@@ -184,23 +184,27 @@ fn a_restart_from_bytes_and_replay_gives_the_same_state() {
 fn the_bytes_are_fixed() {
     let mut producers = Producers::new();
     producers.append(&at(7, batch(9, 1, 2, 3)), 4);
-    let expected = [
-        &[1][..],
-        &[0, 0, 0, 1],
-        &[0, 0, 0, 0, 0, 0, 0, 9],
-        &[0, 1],
-        &[0, 0, 0, 0, 0, 0, 0, 4],
-        &[0xff; 8],
-        &[1],
-        &[0, 0, 0, 2],
-        &[0, 0, 0, 2],
-        &[0, 0, 0, 0, 0, 0, 0, 9],
-        &[0, 0, 0, 0, 0, 0, 0x03, 0xea],
-    ]
-    .concat();
-    let bytes = producers.encode();
-    assert_eq!(bytes[..bytes.len() - 4], expected);
-    assert_eq!(bytes[bytes.len() - 4..], crc32c::crc32c(&expected).to_be_bytes());
+    let timestamp = &[0, 0, 0, 0, 0, 0, 0x03, 0xea][..];
+    let expected = |version: u8| {
+        let of_version = if version == 1 { &[] } else { timestamp };
+        [
+            &[version][..],
+            &[0, 0, 0, 1],
+            &[0, 0, 0, 0, 0, 0, 0, 9],
+            &[0, 1],
+            &[0, 0, 0, 0, 0, 0, 0, 4],
+            of_version,
+            &[0xff; 8],
+            &[1],
+            &[0, 0, 0, 2],
+            &[0, 0, 0, 2],
+            &[0, 0, 0, 0, 0, 0, 0, 9],
+            timestamp,
+        ]
+        .concat()
+    };
+    assert_eq!(producers.encode(), with_crc(expected(2)));
+    assert_eq!(Producers::decode(&with_crc(expected(1))), Ok(producers));
 }
 
 fn with_crc(mut bytes: Vec<u8>) -> Vec<u8> {
@@ -226,11 +230,11 @@ fn damaged_bytes_are_errors() {
     }
     let longer = with_crc([&body[..], &[0]].concat());
     assert_eq!(Producers::decode(&longer), Err(DecodeError::Length));
-    assert_eq!(Producers::decode(&with_crc(vec![2])), Err(DecodeError::Version(2)));
+    assert_eq!(Producers::decode(&with_crc(vec![3])), Err(DecodeError::Version(3)));
     // A count without producers takes no memory.
-    let huge = with_crc(vec![1, 0xff, 0xff, 0xff, 0xff]);
+    let huge = with_crc(vec![2, 0xff, 0xff, 0xff, 0xff]);
     assert_eq!(Producers::decode(&huge), Err(DecodeError::Length));
     let mut six = body;
-    six[5 + PRODUCER_SIZE - 1] = 6;
+    six[5 + PRODUCER_SIZE + 8 - 1] = 6;
     assert_eq!(Producers::decode(&with_crc(six)), Err(DecodeError::Length));
 }

@@ -1,8 +1,11 @@
-//! What compaction makes of a single batch: the records that are superseded go, tombstones go when
-//! their time has come (KIP-534), everything else of the batch stays: offsets, sequence numbers,
-//! timestamps, codec.
+//! What compaction makes of a single batch: the records that are superseded or were aborted go,
+//! tombstones, and markers of transactions without records, go when their time has come (KIP-534),
+//! everything else of the batch stays: offsets, sequence numbers, timestamps, codec.
 
-use super::compaction::{KeyMap, LastOffsets};
+use std::collections::HashSet;
+
+use super::compaction::{KeyMap, LastMarkers, LastOffsets};
+use super::transactions::{self, Outcome, Outcomes};
 use crate::kernel::batch::{self, BatchHeader, Codec, HEADER_SIZE, TimestampType};
 use crate::kernel::recompress::{self, Error};
 use crate::kernel::records::{self, Piece};
@@ -12,24 +15,31 @@ use crate::kernel::types::{NO_TIMESTAMP, Offset, TimestampMs};
 #[path = "rewrite_tests.rs"]
 mod tests;
 
-/// One cleaning of a log.
+/// One cleaning of a log. It is shown all batches from the log's first on, in order.
 pub struct Round<'a> {
     /// Newest offsets of the keys in the dirty part of the log.
     pub keys: &'a KeyMap,
+    /// Transactions of the dirty part that were not committed.
+    pub outcomes: &'a Outcomes,
     /// Last batches of the producers that are still remembered.
     pub last_offsets: &'a LastOffsets,
+    /// Producers that are remembered by a marker alone.
+    pub last_markers: &'a LastMarkers,
     /// Offset behind the last batch of the round. That batch stays, without its records if need
     /// be, so that the log does not lose an offset it gave away.
     pub end_offset: Offset,
     /// Time of the round.
     pub now: TimestampMs,
-    /// How long a tombstone outlives its first cleaning.
+    /// How long a tombstone outlives its first cleaning, and a marker its last record.
     pub delete_retention_ms: i64,
     /// Bound on the decompressed records of a batch, in bytes.
     pub decompressed_max: usize,
-    /// Whether no tombstone goes: an older segment cannot be cleaned, and what a tombstone deletes
-    /// there would come back.
-    pub keeps_tombstones: bool,
+    /// Whether no tombstone and no marker goes: an older segment cannot be cleaned, and what they
+    /// delete or decide there would come back.
+    pub keeps_deletions: bool,
+    /// Producers whose transaction has a batch before this point that no marker has ended. Empty at
+    /// the beginning.
+    pub traversed: HashSet<i64>,
 }
 
 /// What becomes of a batch.
@@ -45,9 +55,17 @@ pub enum Cleaned {
 
 impl Round<'_> {
     /// Cleans one whole batch.
-    pub fn clean(&self, header: &BatchHeader, batch: &[u8]) -> Result<Cleaned, Error> {
+    pub fn clean(&mut self, header: &BatchHeader, batch: &[u8]) -> Result<Cleaned, Error> {
         if header.is_control() {
-            return Ok(Cleaned::Unchanged);
+            return self.clean_control(header, batch);
+        }
+        if header.is_transactional() {
+            self.traversed.insert(header.producer_id);
+        }
+        match self.outcomes.of(header) {
+            Outcome::Committed => {}
+            Outcome::Aborted => return Ok(self.without_records(header, batch)),
+            Outcome::Unknown => return Ok(Cleaned::Unchanged),
         }
         let bytes = records::decompress(header, batch, self.decompressed_max)?;
         let mut kept = Kept { max_timestamp: NO_TIMESTAMP, pieces: Vec::new(), tombstones: false };
@@ -58,14 +76,10 @@ impl Round<'_> {
             Ok(())
         })?;
         if kept.pieces.is_empty() {
-            return Ok(match self.keeps_empty(header) {
-                true if header.record_count == 0 => Cleaned::Unchanged,
-                true => Cleaned::Rewritten(empty(header, batch)),
-                false => Cleaned::Dropped,
-            });
+            return Ok(self.without_records(header, batch));
         }
-        let horizon = (kept.tombstones && !header.has_delete_horizon())
-            .then(|| self.now.saturating_add(self.delete_retention_ms));
+        let is_first = kept.tombstones && !header.has_delete_horizon();
+        let horizon = is_first.then(|| self.new_horizon());
         if horizon.is_none() && kept.pieces.len() == header.record_count as usize {
             return Ok(Cleaned::Unchanged);
         }
@@ -80,13 +94,60 @@ impl Round<'_> {
         // Produce refuses records without key; those from before the topic was compacted go.
         let Some(key) = piece.key else { return false };
         let is_newest = self.keys.get(key).is_none_or(|newest| offset >= newest);
-        let is_past_horizon = header.has_delete_horizon() && self.now >= header.base_timestamp;
-        is_newest && (piece.has_value || self.keeps_tombstones || !is_past_horizon)
+        is_newest && (piece.has_value || self.keeps_deletions || !self.is_past_horizon(header))
+    }
+
+    /// Cleans a marker, which has nothing to say once every batch of its transaction is gone. All
+    /// other control batches stay.
+    fn clean_control(&mut self, header: &BatchHeader, batch: &[u8]) -> Result<Cleaned, Error> {
+        if transactions::marker(header, batch).is_none() {
+            return Ok(Cleaned::Unchanged);
+        }
+        let has_batches = self.traversed.remove(&header.producer_id);
+        if has_batches || self.keeps_deletions {
+            return Ok(Cleaned::Unchanged);
+        }
+        if header.record_count == 0 || self.is_past_horizon(header) {
+            return Ok(self.without_records(header, batch));
+        }
+        if header.has_delete_horizon() {
+            return Ok(Cleaned::Unchanged);
+        }
+        let bytes = records::decompress(header, batch, self.decompressed_max)?;
+        let mut kept = Kept { max_timestamp: NO_TIMESTAMP, pieces: Vec::new(), tombstones: false };
+        records::for_each_piece(header, &bytes, |piece| {
+            kept.add(header, piece);
+            Ok(())
+        })?;
+        kept.encode(header, batch, Some(self.new_horizon())).map(Cleaned::Rewritten)
+    }
+
+    /// What is left of a batch none of whose records stay.
+    fn without_records(&self, header: &BatchHeader, batch: &[u8]) -> Cleaned {
+        match self.keeps_empty(header) {
+            true if header.record_count == 0 => Cleaned::Unchanged,
+            true => Cleaned::Rewritten(empty(header, batch)),
+            false => Cleaned::Dropped,
+        }
+    }
+
+    fn new_horizon(&self) -> TimestampMs {
+        self.now.saturating_add(self.delete_retention_ms)
+    }
+
+    fn is_past_horizon(&self, header: &BatchHeader) -> bool {
+        header.has_delete_horizon() && self.now >= header.base_timestamp
     }
 
     fn keeps_empty(&self, header: &BatchHeader) -> bool {
+        let id = &header.producer_id;
         let is_last_of_producer = header.has_producer_id()
-            && self.last_offsets.get(&header.producer_id) == Some(&header.last_offset());
+            && match self.last_offsets.get(id) {
+                Some(last_offset) => *last_offset == header.last_offset(),
+                None => {
+                    header.is_control() && self.last_markers.get(id) == Some(&header.producer_epoch)
+                }
+            };
         is_last_of_producer || header.next_offset() == self.end_offset
     }
 }

@@ -29,7 +29,7 @@ fn keys(batches: &[&[u8]]) -> KeyMap {
     let mut keys = KeyMap::new(1 << 20, [1; 16]);
     for batch in batches {
         let header = BatchHeader::parse(batch).unwrap();
-        note_keys(&mut keys, &header, batch, 0, MAX).unwrap();
+        note_keys(&mut keys, None, &header, batch, 0, MAX).unwrap();
     }
     keys
 }
@@ -47,14 +47,17 @@ impl Clean<'_> {
     }
 
     fn clean(&self, batch: &[u8]) -> Cleaned {
-        let round = Round {
+        let mut round = Round {
             keys: self.keys,
+            outcomes: &Outcomes::default(),
             last_offsets: &self.last_offsets,
+            last_markers: &LastMarkers::new(),
             end_offset: self.end_offset,
             now: self.now,
             delete_retention_ms: 100,
             decompressed_max: MAX,
-            keeps_tombstones: false,
+            keeps_deletions: false,
+            traversed: HashSet::new(),
         };
         round.clean(&BatchHeader::parse(batch).unwrap(), batch).unwrap()
     }
@@ -147,7 +150,7 @@ fn a_tombstone_gets_a_horizon_and_goes_behind_it() {
 }
 
 #[test]
-fn records_without_key_go_and_markers_stay() {
+fn records_without_key_go_and_control_batches_that_end_nothing_stay() {
     let mut builder = BatchBuilder::new();
     builder.append(1, None, Some(b"x"), &[]);
     let keyless = builder.build();
@@ -166,14 +169,17 @@ fn a_batch_that_cannot_be_read_is_an_error() {
     let end = broken.len();
     broken[end - 9..].fill(0xff);
     let header = BatchHeader::parse(&broken).unwrap();
-    let round = Round {
+    let mut round = Round {
         keys: &keys,
+        outcomes: &Outcomes::default(),
         last_offsets: &LastOffsets::new(),
+        last_markers: &LastMarkers::new(),
         end_offset: -1,
         now: 0,
         delete_retention_ms: 0,
         decompressed_max: MAX,
-        keeps_tombstones: false,
+        keeps_deletions: false,
+        traversed: HashSet::new(),
     };
     assert!(round.clean(&header, &broken).is_err());
 }

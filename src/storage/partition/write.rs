@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use super::{Durability, Partition, State};
+use super::{Durability, Partition, State, first_undecided};
 use crate::kernel::batch::{self, HEADER_SIZE};
 use crate::kernel::log::Judgement;
 use crate::kernel::log::producers::Error as ProducerError;
@@ -49,6 +49,7 @@ impl Partition {
         if let Err(error) = written {
             return refused(batches, self.fail(&mut state, error));
         }
+        self.first_undecided.store(first_undecided(&state.log), Ordering::Release);
         self.high_watermark.store(end_offset, Ordering::Release);
         let grown = state.log.active().size.saturating_sub(state.checkpointed_size);
         state.checkpoint_due |= grown >= CHECKPOINT_BYTES;
