@@ -9,7 +9,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 /// Longest wait for each step: the connection, sending, each piece of the answer.
-pub const STEP_WAIT_MAX: Duration = Duration::from_secs(2);
+const STEP_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// Largest answer that is read, in bytes; a broker with every API of Kafka's sends one of 600.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;

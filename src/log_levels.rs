@@ -14,7 +14,7 @@ pub const ROOT: &str = "root";
 
 /// The names that have a level of their own, in order: modules of Felice and what lies in them. A
 /// dot stands for the two colons that Kafka's tools do not take.
-pub const LOGGERS: [&str; 9] = [
+const LOGGERS: [&str; 9] = [
     "felice",
     "felice.admin",
     "felice.api",

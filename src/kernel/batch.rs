@@ -22,7 +22,7 @@ pub const LENGTH_OVERHEAD: usize = 12;
 pub const MAGIC: i8 = 2;
 
 /// Stands for "not from an idempotent producer".
-pub const NO_PRODUCER_ID: i64 = -1;
+const NO_PRODUCER_ID: i64 = -1;
 
 /// Stands for "no sequence number".
 pub const NO_SEQUENCE: i32 = -1;

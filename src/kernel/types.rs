@@ -2,7 +2,6 @@
 //! printing and hashing.
 
 use std::fmt;
-use std::sync::Arc;
 
 /// Position of a record in a partition, counted from 0.
 pub type Offset = i64;
@@ -78,28 +77,6 @@ impl fmt::Display for Uuid {
 impl fmt::Debug for Uuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-/// A partition by the name of its topic.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TopicPartition {
-    /// Topic name.
-    pub topic: Arc<str>,
-    /// Partition number.
-    pub partition: PartitionIndex,
-}
-
-impl TopicPartition {
-    /// Names a partition.
-    pub fn new(topic: impl Into<Arc<str>>, partition: PartitionIndex) -> Self {
-        TopicPartition { topic: topic.into(), partition }
-    }
-}
-
-impl fmt::Display for TopicPartition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.topic, self.partition)
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::kernel::types::TopicIdPartition;
 
 /// Threads at most, whatever is asked for.
-pub const THREADS_MAX: usize = 32;
+const THREADS_MAX: usize = 32;
 
 /// Limits of all threads together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

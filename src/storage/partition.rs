@@ -274,7 +274,7 @@ impl Partition {
     }
 
     /// Opens a segment that is to be read; the active one's handle is shared with the writer.
-    pub fn segment_handle(
+    fn segment_handle(
         &self,
         state: &mut State,
         base_offset: Offset,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::config::dynamic::{BrokerDefaults, TopicConfig};
-use crate::kernel::group::{CommitPartition, CommitRequest, NO_GENERATION};
+use crate::kernel::group::{CommitPartition, CommitRequest};
 use crate::kernel::types::{TopicIdPartition, Uuid};
 use crate::storage::flusher::Flusher;
 use crate::storage::tests::place::{Open, Place};
@@ -54,7 +54,7 @@ fn request(offsets: Vec<CommitPartition>) -> Box<CommitRequest> {
         group_id: "g".into(),
         member_id: "".into(),
         group_instance_id: None,
-        generation: NO_GENERATION,
+        generation: -1,
         retention_ms: None,
         offsets,
     })

@@ -13,9 +13,6 @@ use crate::kernel::types::{LeaderEpoch, Offset, PartitionIndex, Uuid};
 /// Names a request that waits for its reply. The shell hands it in and gets it back.
 pub type Ticket = u64;
 
-/// Generation that a client sends when it is no member of any generation.
-pub const NO_GENERATION: i32 = -1;
-
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub enum Event {

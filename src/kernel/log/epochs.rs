@@ -142,12 +142,6 @@ impl LeaderEpochs {
         self.entries[0].start_offset = log_start_offset;
     }
 
-    /// Follows a log whose records from `log_end_offset` on are gone.
-    pub fn truncate_from_end(&mut self, log_end_offset: Offset) {
-        let kept = self.entries.partition_point(|entry| entry.start_offset < log_end_offset);
-        self.entries.truncate(kept);
-    }
-
     /// The history as bytes, big-endian: version (u8), for each epoch: epoch (i32), start offset
     /// (i64). At the end a CRC-32C of all bytes before it (u32).
     pub fn encode(&self) -> Vec<u8> {

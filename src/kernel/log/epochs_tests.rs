@@ -89,20 +89,6 @@ fn a_log_that_lost_its_start() {
 }
 
 #[test]
-fn a_log_that_lost_its_end() {
-    let at = |end| {
-        let mut epochs = history(&[(2, 10), (3, 20), (7, 30)]);
-        epochs.truncate_from_end(end);
-        pairs(&epochs)
-    };
-    assert_eq!(at(31), [(2, 10), (3, 20), (7, 30)]);
-    assert_eq!(at(30), [(2, 10), (3, 20)]);
-    assert_eq!(at(11), [(2, 10)]);
-    assert_eq!(at(10), []);
-    assert_eq!(at(0), []);
-}
-
-#[test]
 fn history_survives_its_bytes() {
     for epochs in [LeaderEpochs::new(), history(&[(2, 10), (3, 20), (i32::MAX, i64::MAX)])] {
         assert_eq!(LeaderEpochs::decode(&epochs.encode()), Ok(epochs));

@@ -147,7 +147,7 @@ impl Log {
 
     /// Whether a batch needs a new segment: size, age by record timestamps, index full, or an
     /// offset too far from the segment's base.
-    pub fn must_roll(&self, header: &BatchHeader, now: TimestampMs) -> bool {
+    fn must_roll(&self, header: &BatchHeader, now: TimestampMs) -> bool {
         let active = self.active();
         if active.size == 0 {
             return false;

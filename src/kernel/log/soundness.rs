@@ -273,7 +273,7 @@ impl<R: FnMut(&mut [u8], u64) -> io::Result<usize>> Source<R> {
     /// The first sound batch behind the unsound one at `bad`, with its position. Where the unsound
     /// one says that it ends is believed only if the batch there goes on with its offsets; else
     /// every byte may begin the next.
-    pub fn next_sound(
+    fn next_sound(
         &mut self,
         bad: u64,
         expected: &Expected,

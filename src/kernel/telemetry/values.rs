@@ -9,7 +9,7 @@ use super::otlp::{Kind, Point};
 use crate::kernel::types::Uuid;
 
 /// Series of all instances together; what does not fit is counted, not kept.
-pub const SERIES_MAX: usize = 20_000;
+const SERIES_MAX: usize = 20_000;
 /// Series of one instance.
 pub const SERIES_PER_INSTANCE_MAX: usize = 1_000;
 /// Longest text of attributes, in bytes; series with longer ones are not kept.
