@@ -3,7 +3,7 @@
 //!
 //! Behaviour: the rules are the kernel's ([`crate::kernel::quota::change`]).
 //!
-//! Version notes: 1 differs from 0 but in encoding.
+//! Version notes: 1 differs from 0 in its encoding alone.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 //! with further types. A filter that contradicts itself is INVALID_REQUEST, a type that is not
 //! known UNSUPPORTED_VERSION, as in Kafka.
 //!
-//! Version notes: 1 differs from 0 but in encoding.
+//! Version notes: 1 differs from 0 in its encoding alone.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;

@@ -274,11 +274,7 @@ impl Partition {
     }
 
     /// Opens a segment that is to be read; the active one's handle is shared with the writer.
-    fn segment_handle(
-        &self,
-        state: &mut State,
-        base_offset: Offset,
-    ) -> std::io::Result<Arc<File>> {
+    fn segment_handle(&self, state: &mut State, base_offset: Offset) -> std::io::Result<Arc<File>> {
         if state.log.active().base_offset == base_offset {
             return self.active_file(state);
         }

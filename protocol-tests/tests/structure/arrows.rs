@@ -106,20 +106,6 @@ const TABLE: &[Row] = &[
         only_crates: None,
     },
     Row {
-        module: "cluster",
-        may_import: &[
-            "kernel",
-            "clock",
-            "random",
-            "metrics",
-            "config",
-            "storage",
-            "coordinator::control",
-        ],
-        never: &[KAFKA],
-        only_crates: None,
-    },
-    Row {
         module: "wire",
         may_import: &["kernel::types", "kernel::batch", "storage::reader::Slice"],
         never: &["rocksdb", "tokio", "rustix"],

@@ -91,7 +91,6 @@ fn every_part_has_its_limits() {
         ("src/coordinator/groups/shard.rs", "use std::fs::File;"),
         ("src/coordinator/ids.rs", "use crate::storage::disk;"),
         ("src/coordinator/ids.rs", "use crate::broker::Broker;"),
-        ("src/cluster/etcd.rs", "use crate::coordinator::groups;"),
         ("src/wire/fetch.rs", "use crate::storage::partition::Partition;"),
         ("src/api/fetch.rs", "use crate::net::Net;"),
         ("src/api/fetch.rs", "use crate::storage::rocks::Rocks;"),
@@ -107,7 +106,6 @@ fn every_part_has_its_limits() {
     let right = [
         ("src/storage/partitions.rs", "use crate::config::dynamic::TopicConfig;"),
         ("src/coordinator/ids.rs", "use crate::storage::partitions::Partitions;"),
-        ("src/cluster/etcd.rs", "use crate::coordinator::control::Control;"),
         ("src/wire/fetch.rs", "use crate::storage::reader::Slice;"),
         ("src/api/fetch.rs", "use crate::broker::Broker; use kafka_protocol::messages;"),
         ("src/net/listener.rs", "use crate::storage::append::Drain;"),
