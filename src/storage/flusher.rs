@@ -1,6 +1,7 @@
 //! The one thread per data directory that waits for the disk. It groups syncs: at most one is in
 //! flight per partition, and everything that arrived meanwhile shares the next. Checkpoints are
-//! its work too, because only it knows what is on disk.
+//! its work too, because only it knows what is on disk. Twice a second it asks RocksDB whether its
+//! threads have failed.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use super::checkpoint;
 use super::disk::{self, File};
 use super::force::Found;
 use super::partition::{Durability, Partition};
-use super::rocks::Rocks;
+use super::rocks::{self, Rocks};
 use super::space::Space;
 use crate::kernel::types::Offset;
 use crate::metrics::histogram::Histogram;
@@ -212,33 +213,29 @@ impl Shared {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for work. Without a look to come the thread sleeps until somebody asks.
-    fn wait(&self) -> MutexGuard<'_, Work> {
+    /// Waits for work until then, with a look for room now and then if that is short.
+    fn wait(&self, until: Instant) -> MutexGuard<'_, Work> {
         let mut work = self.lock();
         loop {
             let is_short = self.space.is_low() && !self.space.look();
             let now = Instant::now();
-            if !work.is_none(now) {
+            if !work.is_none(now) || now >= until {
                 return work;
             }
-            let look = work.looks.first_key_value().map(|((at, _), _)| at.duration_since(now));
-            let room = is_short.then_some(ROOM_INTERVAL);
-            let look = look.into_iter().chain(room).min();
-            work = match look {
-                Some(time) => {
-                    let waited = self.wake.wait_timeout(work, time);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => self.wake.wait(work).unwrap_or_else(PoisonError::into_inner),
-            };
+            let look = work.looks.first_key_value().map(|((at, _), _)| *at);
+            let room = is_short.then(|| now + ROOM_INTERVAL);
+            let next = look.into_iter().chain(room).fold(until, Instant::min);
+            let waited = self.wake.wait_timeout(work, next.duration_since(now));
+            work = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
 
 fn run(shared: &Arc<Shared>, rocks: &Rocks) {
     let handle = FlusherHandle { shared: Arc::clone(shared) };
+    let mut look = Instant::now() + rocks::LOOK_INTERVAL;
     loop {
-        let mut work = shared.wait();
+        let mut work = shared.wait(look);
         let now = Instant::now();
         let looks = work.due_looks(now);
         let mut partitions = std::mem::take(&mut work.partitions);
@@ -246,6 +243,10 @@ fn run(shared: &Arc<Shared>, rocks: &Rocks) {
         work.queued.clear();
         let stop = work.stop;
         drop(work);
+        if now >= look {
+            rocks.look();
+            look = now + rocks::LOOK_INTERVAL;
+        }
         for (at, partition) in looks {
             let Some(partition) = partition.upgrade() else { continue };
             match partition.look(at, now) {

@@ -314,13 +314,14 @@ impl Partition {
         if self.poisoned.swap(true, Ordering::AcqRel) {
             return;
         }
+        let folder = self.folder.display();
         if self.is_vital && self.flusher.is_vital_to_process() {
             disk::end_process(&format!(
-                "{}-{} cannot be written: {error}",
+                "{}-{} in {folder} cannot be written: {error}",
                 self.topic, self.id.partition
             ));
         }
-        tracing::error!(topic = %self.topic, partition = self.id.partition, %error,
+        tracing::error!(topic = %self.topic, partition = self.id.partition, %folder, %error,
             "a write failed: the partition is offline until the broker is restarted");
         self.sync_waiters.fail(&StorageError::Poisoned);
         self.fetch_waiters.count(i64::MAX / 2);

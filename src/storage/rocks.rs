@@ -4,7 +4,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use rocksdb::properties::BACKGROUND_ERRORS;
 use rocksdb::{
     BlockBasedOptions, Cache, DB, Direction, ErrorKind, InfoLogger, IteratorMode, LogLevel,
     Options, WriteBatch,
@@ -18,6 +21,10 @@ const BLOCK_CACHE_BYTES: usize = 8 * 1024 * 1024;
 const OPEN_FILES_MAX: i32 = 64;
 const WAL_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
+/// How often somebody has to ask whether its own threads have failed, so that the process ends
+/// within a second.
+pub const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
 /// File in the folder of a database that was found corrupt when it was written to.
 const FOUND_CORRUPT: &str = "felice-found-corrupt";
 
@@ -26,6 +33,8 @@ pub struct Rocks {
     db: DB,
     path: PathBuf,
     space: Arc<Space>,
+    /// Failures of its own threads that somebody has looked into.
+    failures: AtomicU64,
 }
 
 /// A database that is only looked at; nothing is written, not even a lock.
@@ -113,7 +122,7 @@ impl Rocks {
         space.make_room();
         let first = match path.join(FOUND_CORRUPT).exists() {
             false => match DB::open(&options(), path) {
-                Ok(db) => return Ok(Rocks { db, path: path.to_owned(), space }),
+                Ok(db) => return Ok(Rocks::new(db, path, space)),
                 Err(error) => error.to_string(),
             },
             true => "an earlier run found it corrupt".to_owned(),
@@ -130,9 +139,13 @@ impl Rocks {
             .map_err(|error| error.to_string())
             .and_then(|()| DB::open(&options(), path).map_err(|error| error.to_string()));
         match reopened {
-            Ok(db) => Ok(Rocks { db, path: path.to_owned(), space }),
+            Ok(db) => Ok(Rocks::new(db, path, space)),
             Err(reason) => Err(OpenError { path: path.to_owned(), reason }),
         }
+    }
+
+    fn new(db: DB, path: &Path, space: Arc<Space>) -> Rocks {
+        Rocks { db, path: path.to_owned(), space, failures: AtomicU64::new(0) }
     }
 
     /// The room that it writes in.
@@ -156,13 +169,36 @@ impl Rocks {
     pub fn commit(&self, changes: Changes) {
         self.space.make_room();
         if let Err(error) = self.db.write(changes.0) {
-            let path = self.path.display();
-            if error.kind() == ErrorKind::Corruption {
-                // Or every start would end like this one.
-                let _ = std::fs::write(self.path.join(FOUND_CORRUPT), b"");
-            }
-            super::disk::end_process(&format!("RocksDB in {path} cannot be written: {error}"));
+            self.end_process(&error);
         }
+    }
+
+    /// Ends the process if RocksDB has failed to write files on threads of its own, of which
+    /// otherwise only the next commit would hear. To be called every [`LOOK_INTERVAL`].
+    pub fn look(&self) {
+        if let Some(error) = self.failure() {
+            self.end_process(&error);
+        }
+    }
+
+    /// The failure after which RocksDB takes no more changes, if there is a new one. That there was
+    /// no room is none: it looks for some by itself.
+    fn failure(&self) -> Option<rocksdb::Error> {
+        let count = self.db.property_int_value(BACKGROUND_ERRORS).ok().flatten().unwrap_or(0);
+        if self.failures.swap(count, Ordering::Relaxed) == count {
+            return None;
+        }
+        // The count does not say what has failed; a write, even of nothing, does.
+        self.db.write(WriteBatch::default()).err().filter(|error| !is_full(error))
+    }
+
+    fn end_process(&self, error: &rocksdb::Error) -> ! {
+        if error.kind() == ErrorKind::Corruption {
+            // Or every start would end like this one.
+            let _ = std::fs::write(self.path.join(FOUND_CORRUPT), b"");
+        }
+        let path = self.path.display();
+        super::disk::end_process(&format!("RocksDB in {path} cannot be written: {error}"))
     }
 
     /// Walks over all pairs whose key begins with `prefix`, in order. Stops early, with `false`,
@@ -182,10 +218,14 @@ impl Rocks {
     }
 
     /// Makes all that was committed durable: no crash brings back what was before. Waits for the
-    /// device.
+    /// device. A failure other than a full disk ends the process.
     pub fn sync(&self) -> std::io::Result<()> {
-        let synced = self.db.flush_wal(true);
-        synced.map_err(|error| std::io::Error::other(error.to_string()))?;
+        if let Err(error) = self.db.flush_wal(true) {
+            return match is_full(&error) {
+                true => Err(std::io::Error::other(error.to_string())),
+                false => self.end_process(&error),
+            };
+        }
         #[cfg(test)]
         self.copy_synced();
         Ok(())
@@ -203,11 +243,47 @@ impl Rocks {
         }
     }
 
-    /// Writes what is in memory to files and makes the log of changes durable.
+    /// Writes what is in memory to files and makes the log of changes durable. A failure other than
+    /// a full disk ends the process.
     pub fn flush(&self) {
         let flushed = self.db.flush_wal(true).and_then(|()| self.db.flush());
-        if let Err(error) = flushed {
-            tracing::warn!(%error, "RocksDB cannot be flushed; the next start replays more");
+        match flushed {
+            Err(error) if is_full(&error) => {
+                tracing::warn!(%error, "RocksDB cannot be flushed; the next start replays more");
+            }
+            Err(error) => self.end_process(&error),
+            Ok(()) => {}
         }
+    }
+}
+
+/// Whether there was no room, which RocksDB tells in words alone.
+fn is_full(error: &rocksdb::Error) -> bool {
+    error.as_ref().contains("No space left on device")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_flush_on_a_thread_of_rocksdb_is_told_once_without_a_commit() {
+        let folder = std::env::temp_dir().join(format!("felice-rocks-{}", std::process::id()));
+        let rocks = Rocks::open(&folder, Space::unlimited()).unwrap();
+        let mut changes = Changes::default();
+        changes.put(b"key", b"value");
+        rocks.commit(changes);
+        assert!(rocks.failure().is_none());
+        // The names that its next files would have are those of folders.
+        for number in 1..100 {
+            std::fs::create_dir_all(folder.join(format!("{number:06}.sst"))).unwrap();
+        }
+        rocks.db.flush().unwrap_err();
+        let mut looks = std::iter::repeat_with(|| rocks.failure());
+        let failure = looks.find_map(|found| found).expect("looks do not end");
+        assert!(failure.to_string().contains(".sst"), "{failure}");
+        assert!(rocks.failure().is_none());
+        drop(rocks);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }
