@@ -32,7 +32,7 @@ use crate::storage::disk::Disk;
 use crate::storage::flusher::{Flusher, FlusherHandle};
 use crate::storage::metadata_log::{self, MetadataLog};
 use crate::storage::partition::{Durability, Partition};
-use crate::storage::partitions::Partitions;
+use crate::storage::partitions::{Partitions, ToOpen};
 use crate::storage::rocks::Rocks;
 use crate::storage::space::Space;
 use crate::storage::{janitor, layout};
@@ -207,22 +207,19 @@ pub(super) fn open_metadata(
     clock: &Clock,
 ) -> Result<(MetadataLog, Image), Error> {
     let folder = data.join(layout::METADATA_LOG);
-    let id = TopicIdPartition { topic_id: metadata_log::TOPIC_ID, partition: 0 };
     let mut log_config = TopicConfig::resolve(&config.broker_defaults, &Default::default());
     // Only a snapshot lets go of metadata.
     log_config.cleanup_delete = false;
     // A command's records must fit a segment, whatever topics have.
     log_config.segment_bytes = metadata_log::SEGMENT_BYTES;
+    let log = ToOpen {
+        id: TopicIdPartition { topic_id: metadata_log::TOPIC_ID, partition: 0 },
+        topic: Arc::from("__cluster_metadata"),
+        config: Arc::new(log_config),
+        leader_epoch: metadata_log::LEADER_EPOCH,
+    };
     let (partition, opened) = partitions
-        .open_in(
-            folder.clone(),
-            id,
-            &Arc::from("__cluster_metadata"),
-            Arc::new(log_config),
-            metadata_log::LEADER_EPOCH,
-            durability(config),
-            clock.now(),
-        )
+        .open_alone(folder.clone(), &log, durability(config), clock.now())
         .map_err(|error| Error::Partition(folder, error))?;
     tell_scanned(opened.scanned_bytes);
     Ok(MetadataLog::open(partition, partitions.indexes())?)
@@ -240,24 +237,22 @@ pub(super) fn open_partitions(
     janitor::sweep_topics(partitions.disk(), data, known)
         .map_err(|error| Error::Partition(data.join(layout::TOPICS), error))?;
     let defaults = broker_defaults(&config.broker_defaults, config.node_id, image);
-    let mut scanned_bytes = 0;
-    let mut unclean = Vec::new();
+    let mut all = Vec::new();
     for topic in image.topics() {
-        let topic_config = topic_config(&defaults, image, &topic.name);
-        for index in 0..topic.partition_count() {
-            let id = TopicIdPartition { topic_id: topic.id, partition: index };
-            let epoch = topic.partition(index).map_or(0, |partition| partition.leader_epoch);
-            let opened = partitions
-                .open(id, &topic.name, Arc::clone(&topic_config), epoch, clock.now())
-                .map_err(|error| Error::Partition(layout::partition_folder(data, id), error))?;
-            scanned_bytes += opened.scanned_bytes;
-            if opened.scanned_bytes + opened.cut_bytes > 0 {
-                unclean.push(id);
-            }
-        }
+        let config = topic_config(&defaults, image, &topic.name);
+        all.extend((0..topic.partition_count()).map(|index| ToOpen {
+            id: TopicIdPartition { topic_id: topic.id, partition: index },
+            topic: Arc::clone(&topic.name),
+            config: Arc::clone(&config),
+            leader_epoch: topic.partition(index).map_or(0, |partition| partition.leader_epoch),
+        }));
     }
-    tell_scanned(scanned_bytes);
-    Ok(unclean)
+    let opened = partitions
+        .open_all(&all, clock.now())
+        .map_err(|(id, error)| Error::Partition(layout::partition_folder(data, id), error))?;
+    tell_scanned(opened.iter().map(|opened| opened.scanned_bytes).sum());
+    let unclean = all.iter().zip(opened).filter(|(_, o)| o.scanned_bytes + o.cut_bytes > 0);
+    Ok(unclean.map(|(partition, _)| partition.id).collect())
 }
 
 fn tell_scanned(bytes: u64) {

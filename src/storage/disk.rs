@@ -20,6 +20,9 @@ const PIECES_MAX: usize = 1024;
 /// Distance of the bytes that are waited for while a range comes in from the device.
 const READ_AHEAD_STEP_BYTES: usize = 64 * 1024;
 
+/// Most threads that wait for the operating system's files at the same time.
+const THREADS_MAX: usize = 8;
+
 /// A name in a folder.
 #[derive(Debug)]
 pub struct Entry {
@@ -40,6 +43,16 @@ pub enum Disk {
 }
 
 impl Disk {
+    /// Most threads that wait for it at the same time. What a simulation sees has an order.
+    pub fn threads_max(&self) -> usize {
+        match self {
+            // The system's journal commits once for all that wait.
+            Disk::Os => THREADS_MAX,
+            #[cfg(test)]
+            Disk::Simulated(_) => 1,
+        }
+    }
+
     /// Opens a segment for reading and writing, creating it if needed.
     pub fn open_segment(&self, path: &Path) -> io::Result<File> {
         let mut options = OpenOptions::new();

@@ -12,15 +12,13 @@ use std::time::{Duration, Instant};
 
 use super::checkpoint;
 use super::disk::{self, File};
+use super::folders::{Moment, Round};
 use super::force::Found;
 use super::partition::{Durability, Partition};
 use super::rocks::{self, Rocks};
 use super::space::Space;
 use crate::kernel::types::Offset;
 use crate::metrics::histogram::Histogram;
-
-/// Most threads that sync files at the same time: journal commits coalesce.
-const SYNC_THREADS_MAX: usize = 8;
 
 /// Wait between two looks for room on a full disk.
 const ROOM_INTERVAL: Duration = Duration::from_millis(500);
@@ -266,14 +264,17 @@ fn run(shared: &Arc<Shared>, rocks: &Rocks) {
 }
 
 fn sync_group(partitions: &[Arc<Partition>], rocks: &Rocks) {
+    let round = Round::default();
+    let sync = |partition: &Arc<Partition>| sync_in_round(partition, rocks, &round);
     if partitions.len() <= 2 {
-        partitions.iter().for_each(|partition| sync_partition(partition, rocks));
+        partitions.iter().for_each(sync);
         return;
     }
-    let share = partitions.len().div_ceil(SYNC_THREADS_MAX);
+    let threads = partitions[0].disk.threads_max();
+    let share = partitions.len().div_ceil(threads);
     std::thread::scope(|scope| {
         for part in partitions.chunks(share) {
-            let sync_part = || part.iter().for_each(|partition| sync_partition(partition, rocks));
+            let sync_part = || part.iter().for_each(sync);
             // A system that has no thread left gets its syncs all the same, one after the other.
             if std::thread::Builder::new().spawn_scoped(scope, sync_part).is_err() {
                 sync_part();
@@ -288,11 +289,17 @@ struct Covered {
     segments: Vec<Offset>,
     end_offset: Offset,
     folders: Vec<PathBuf>,
+    named: Moment,
     checkpoint: Option<checkpoint::Captured>,
 }
 
 /// Syncs one partition, wakes those who waited, and stores a checkpoint if one is due.
 pub fn sync_partition(partition: &Arc<Partition>, rocks: &Rocks) {
+    sync_in_round(partition, rocks, &Round::default());
+}
+
+/// Syncs one of several partitions, which share what syncs of folders they need.
+pub fn sync_in_round(partition: &Arc<Partition>, rocks: &Rocks, round: &Round) {
     let _turn = partition.sync_turn();
     if partition.check_online().is_err() {
         return;
@@ -305,6 +312,7 @@ pub fn sync_partition(partition: &Arc<Partition>, rocks: &Rocks) {
             files: segments.iter().filter_map(|base| state.files.get(base).cloned()).collect(),
             end_offset: state.log.end_offset(),
             folders: std::mem::take(&mut state.folders_unsynced),
+            named: state.named,
             checkpoint: std::mem::take(&mut state.checkpoint_due)
                 .then(|| checkpoint::capture(&mut state)),
             segments,
@@ -314,7 +322,7 @@ pub fn sync_partition(partition: &Arc<Partition>, rocks: &Rocks) {
     // Where no promise is made, what was written is as good as synced.
     let is_promised = partition.durability() != Durability::None;
     let synced = match is_promised {
-        true => sync_files(&covered, partition),
+        true => sync_files(&covered, partition, round),
         false => Ok(()),
     };
     if let Err(error) = synced {
@@ -353,7 +361,7 @@ fn sync_folder(partition: &Partition, folder: &Path) -> std::io::Result<()> {
     synced
 }
 
-fn sync_files(covered: &Covered, partition: &Partition) -> std::io::Result<()> {
+fn sync_files(covered: &Covered, partition: &Partition, round: &Round) -> std::io::Result<()> {
     let (disk, times) = (&partition.disk, partition.flush_times());
     for file in &covered.files {
         let begun = Instant::now();
@@ -361,7 +369,7 @@ fn sync_files(covered: &Covered, partition: &Partition) -> std::io::Result<()> {
         times.observe(begun.elapsed(), 1);
     }
     for folder in &covered.folders {
-        sync_folder(partition, folder)?;
+        round.cover(folder, covered.named, || sync_folder(partition, folder))?;
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ mod draft;
 mod epoch_history;
 pub mod error;
 pub mod flusher;
+mod folders;
 mod force;
 pub mod index;
 pub mod janitor;

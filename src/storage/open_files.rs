@@ -47,11 +47,6 @@ impl OpenFiles {
         }
     }
 
-    /// Whether another one would be one too many.
-    pub fn is_full(&self) -> bool {
-        self.lock().len() >= self.max
-    }
-
     /// The system has no file left: closes one, if there is one that can be spared.
     pub fn make_room(&self) -> bool {
         let mut open = self.lock();

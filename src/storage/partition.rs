@@ -13,6 +13,7 @@ use super::damage::Damages;
 use super::disk::{self, Disk, File};
 use super::error::StorageError;
 use super::flusher::FlusherHandle;
+use super::folders::Moment;
 use super::force::{Force, Found};
 use super::layout;
 use super::open_files::OpenFiles;
@@ -91,6 +92,8 @@ pub struct State {
     pub unsynced: Vec<Offset>,
     /// Folders of which it is not known that a sync covers all names in them.
     pub folders_unsynced: Vec<PathBuf>,
+    /// When the newest of those names was made.
+    pub(super) named: Moment,
     /// Whether the flusher has been asked to store a checkpoint.
     pub checkpoint_due: bool,
     /// Size of the active segment when the last checkpoint was captured.
@@ -172,6 +175,7 @@ impl Partition {
                 files: parts.unsynced.into_iter().collect(),
                 readers: HashMap::new(),
                 folders_unsynced: folders,
+                named: Moment::default(),
                 checkpoint_due: false,
                 checkpointed_size: write_back_from,
                 force,

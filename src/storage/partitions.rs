@@ -5,14 +5,15 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::checkpoint;
 use super::cleaning::Cleaning;
 use super::damage::Damages;
 use super::disk::Disk;
-use super::flusher::{FlusherHandle, sync_partition};
+use super::flusher::{FlusherHandle, sync_in_round};
+use super::folders::Round;
 use super::index::Indexes;
 use super::janitor::Condemned;
 use super::layout;
@@ -62,6 +63,18 @@ impl Hasher for IdHasher {
     fn finish(&self) -> u64 {
         self.0
     }
+}
+
+/// A partition that is to be opened.
+pub struct ToOpen {
+    /// Topic ID and partition number.
+    pub id: TopicIdPartition,
+    /// Topic name.
+    pub topic: Arc<str>,
+    /// Configuration in force.
+    pub config: Arc<TopicConfig>,
+    /// Epoch of the leader, that is of this broker.
+    pub leader_epoch: LeaderEpoch,
 }
 
 /// What opening a partition found.
@@ -176,7 +189,57 @@ impl Partitions {
         &self.rocks
     }
 
-    /// Opens a partition with whatever its folder holds. Waits for the device.
+    /// Opens partitions with whatever their folders hold, several at a time, and makes durable what
+    /// was read of them. Answers what was found in each, or the first that cannot be opened. Waits
+    /// for the device. Nothing else may make names in their folders meanwhile.
+    pub fn open_all(
+        &self,
+        all: &[ToOpen],
+        now: TimestampMs,
+    ) -> Result<Vec<Opened>, (TopicIdPartition, io::Error)> {
+        let (round, next) = (Round::default(), AtomicUsize::new(0));
+        let open_some = || {
+            let mut opened = Vec::new();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(partition) = all.get(at) else { return opened };
+                let found = self.open_one(partition, now, &round);
+                if found.is_err() {
+                    // The others need not begin what they have not begun.
+                    next.store(all.len(), Ordering::Relaxed);
+                }
+                opened.push((at, found));
+            }
+        };
+        let threads = self.disk.threads_max().min(all.len());
+        let mut opened = std::thread::scope(|scope| {
+            // This thread is one of them, and all of them if the system has no other.
+            let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, open_some).ok();
+            let others: Vec<_> = (1..threads).filter_map(spawn).collect();
+            let mut opened = open_some();
+            for other in others {
+                match other.join() {
+                    Ok(more) => opened.extend(more),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            opened
+        });
+        opened.sort_unstable_by_key(|(at, _)| *at);
+        let named =
+            opened.into_iter().map(|(at, found)| found.map_err(|error| (all[at].id, error)));
+        named.collect()
+    }
+
+    fn open_one(&self, wanted: &ToOpen, now: TimestampMs, round: &Round) -> io::Result<Opened> {
+        let folder = layout::partition_folder(&self.data, wanted.id);
+        let (partition, opened) = self.open_in(folder, wanted, self.durability, now, round)?;
+        self.insert(partition);
+        Ok(opened)
+    }
+
+    /// Opens a partition, for tests of other things.
+    #[cfg(test)]
     pub fn open(
         &self,
         id: TopicIdPartition,
@@ -185,25 +248,31 @@ impl Partitions {
         leader_epoch: LeaderEpoch,
         now: TimestampMs,
     ) -> io::Result<Opened> {
-        let folder = layout::partition_folder(&self.data, id);
-        let partition =
-            self.open_in(folder, id, topic, config, leader_epoch, self.durability, now)?;
-        self.insert(partition.0);
-        Ok(partition.1)
+        let wanted = ToOpen { id, topic: Arc::clone(topic), config, leader_epoch };
+        self.open_one(&wanted, now, &Round::default())
     }
 
     /// Opens a log in a folder of its own choosing, outside the set of partitions.
-    #[allow(clippy::too_many_arguments)]
-    pub fn open_in(
+    pub fn open_alone(
         &self,
         folder: PathBuf,
-        id: TopicIdPartition,
-        topic: &Arc<str>,
-        config: Arc<TopicConfig>,
-        leader_epoch: LeaderEpoch,
+        wanted: &ToOpen,
         durability: Durability,
         now: TimestampMs,
     ) -> io::Result<(Arc<Partition>, Opened)> {
+        self.open_in(folder, wanted, durability, now, &Round::default())
+    }
+
+    fn open_in(
+        &self,
+        folder: PathBuf,
+        wanted: &ToOpen,
+        durability: Durability,
+        now: TimestampMs,
+        round: &Round,
+    ) -> io::Result<(Arc<Partition>, Opened)> {
+        let ToOpen { id, topic, config, leader_epoch } = wanted;
+        let (id, config) = (*id, Arc::clone(config));
         let limits = self.limits(id, &config);
         let recovered = recover(&self.disk, &folder, id, limits, &self.rocks, now)?;
         let opened =
@@ -217,7 +286,7 @@ impl Partitions {
             unsynced: recovered.unsynced,
             synced_offset: recovered.synced_offset,
             config,
-            leader_epoch,
+            leader_epoch: *leader_epoch,
             durability,
             flusher: self.flusher.clone(),
             // What the broker tells itself is no traffic.
@@ -232,10 +301,7 @@ impl Partitions {
         if opened.scanned_bytes > 0 || is_damaged {
             // Make it durable and spare the next start the reading.
             partition.state().checkpoint_due = true;
-            match self.open_files.is_full() {
-                true => sync_partition(&partition, &self.rocks),
-                false => self.flusher.sync(Arc::clone(&partition)),
-            }
+            sync_in_round(&partition, &self.rocks, round);
             self.open_files.opened(Arc::downgrade(&partition));
         }
         Ok((partition, opened))

@@ -11,6 +11,7 @@ use super::flusher::sync_partition;
 use super::metadata_log::{self, MetadataLog};
 use super::open_files::OpenFiles;
 use super::partition::{Durability, Partition};
+use super::partitions::ToOpen;
 use super::reader::{self, Patience, Read};
 use super::{janitor, layout};
 use crate::config::dynamic::{BrokerDefaults, TopicConfig};
@@ -315,19 +316,15 @@ fn a_deleted_topic_leaves_nothing_behind() {
 
 fn metadata(open: &Open, folder: &Path) -> (MetadataLog, Image) {
     let config = TopicConfig::resolve(&BrokerDefaults::default(), &Default::default());
-    let id = TopicIdPartition { topic_id: metadata_log::TOPIC_ID, partition: 0 };
-    let (partition, _) = open
-        .partitions
-        .open_in(
-            folder.join(layout::METADATA_LOG),
-            id,
-            &Arc::from("__cluster_metadata"),
-            Arc::new(config),
-            metadata_log::LEADER_EPOCH,
-            Durability::Fsync,
-            NOW,
-        )
-        .unwrap();
+    let wanted = ToOpen {
+        id: TopicIdPartition { topic_id: metadata_log::TOPIC_ID, partition: 0 },
+        topic: Arc::from("__cluster_metadata"),
+        config: Arc::new(config),
+        leader_epoch: metadata_log::LEADER_EPOCH,
+    };
+    let folder = folder.join(layout::METADATA_LOG);
+    let opened = open.partitions.open_alone(folder, &wanted, Durability::Fsync, NOW);
+    let (partition, _) = opened.unwrap();
     MetadataLog::open(partition, open.partitions.indexes()).unwrap()
 }
 

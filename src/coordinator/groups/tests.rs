@@ -13,6 +13,7 @@ use crate::kernel::types::Offset;
 use crate::storage::flusher::Flusher;
 use crate::storage::metadata_log::{self, MetadataLog};
 use crate::storage::partition::Durability;
+use crate::storage::partitions::ToOpen;
 use crate::storage::tests::place::{Open, Place};
 
 impl GroupCoordinator {
@@ -40,10 +41,9 @@ async fn stand() -> Stand {
     let id = TopicIdPartition { topic_id: metadata_log::TOPIC_ID, partition: 0 };
     let defaults = config.broker_defaults.clone();
     let topic = crate::config::dynamic::TopicConfig::resolve(&defaults, &Default::default());
+    let wanted = ToOpen { id, topic: Arc::from("m"), config: Arc::new(topic), leader_epoch: 1 };
     let folder = place.folder.join("meta");
-    let (log, _) = partitions
-        .open_in(folder, id, &Arc::from("m"), Arc::new(topic), 1, Durability::Fsync, 0)
-        .unwrap();
+    let (log, _) = partitions.open_alone(folder, &wanted, Durability::Fsync, 0).unwrap();
     let (log, image) = MetadataLog::open(log, partitions.indexes()).unwrap();
     let control = Control::new(Clock::System, &config, Arc::clone(&partitions), log, image);
     let broker = RegisterBrokerRecord { broker_id: 1, ..RegisterBrokerRecord::default() };

@@ -12,6 +12,7 @@ use crate::kernel::types::{Offset, TimestampMs};
 use crate::storage::append::{AppendResult, Appended, Prepared};
 use crate::storage::disk::{File, is_out_of_files};
 use crate::storage::error::{AppendError, StorageError};
+use crate::storage::folders::Moment;
 use crate::storage::{layout, space};
 
 /// Bytes written since write-back was last asked for that make it worth asking again.
@@ -223,6 +224,7 @@ impl Partition {
         let is_new = self.disk.file_size(&file)? == 0;
         if is_new {
             state.folders_unsynced.extend(layout::folders_to(&self.folder));
+            state.named = Moment::next();
         }
         let file = Arc::new(file);
         let config = self.config();
