@@ -79,7 +79,8 @@ impl House {
         let (log, mut image) = open_metadata(&config, &data_dir.folder, &partitions, &clock)?;
         log.abort_unfinished(&mut image, clock.now()).await.map_err(Error::Register)?;
         let metadata = Arc::clone(log.partition());
-        log.removed_topics().iter().for_each(|id| partitions.discard_topic(*id));
+        log.removed_topics().iter().for_each(|id| partitions.note_deleted(*id));
+        partitions.discard_deleted();
         let unclean = open_partitions(&config, &data_dir.folder, &partitions, &image, &clock)?;
         let control = Control::new(clock.clone(), &config, Arc::clone(&partitions), log, image);
         let bound = listeners

@@ -150,8 +150,8 @@ impl Shared {
         }
         self.remove_topics(&decision.records);
         if log.is_snapshot_due(self.snapshot_after_bytes) {
-            let rocks = Arc::clone(self.partitions.rocks());
-            if let Err(error) = tokio::task::block_in_place(|| log.snapshot(&after, &rocks, now)) {
+            let snapshot = || log.snapshot(&after, &self.partitions, now);
+            if let Err(error) = tokio::task::block_in_place(snapshot) {
                 tracing::warn!(%error, "no snapshot of the metadata log could be written");
             }
         }
@@ -217,12 +217,16 @@ impl Shared {
     }
 
     fn remove_topics(&self, records: &[Record]) {
+        let mut is_any = false;
         for record in records {
             let Record::RemoveTopic { topic_id } = record else { continue };
+            self.partitions.note_deleted(*topic_id);
+            is_any = true;
+        }
+        if is_any {
             let partitions = Arc::clone(&self.partitions);
-            let topic_id = *topic_id;
             // Folders are the device's business. What is left behind goes at the next start.
-            tokio::task::spawn_blocking(move || partitions.discard_topic(topic_id));
+            tokio::task::spawn_blocking(move || partitions.discard_deleted());
         }
     }
 }

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::checkpoint;
-use super::disk::{self, File};
+use super::disk::{self, Disk, File};
 use super::folders::{Moment, Round};
 use super::force::Found;
 use super::partition::{Durability, Partition};
@@ -135,6 +135,19 @@ impl FlusherHandle {
         }
     }
 
+    /// Syncs a folder that all partitions lie in: a failure ends the process.
+    pub(super) fn sync_shared(&self, disk: &Disk, folder: &Path) -> std::io::Result<()> {
+        let synced = self.shared.sync_folder(disk, folder);
+        if let Err(error) = &synced {
+            self.shared.failed_folders().insert(folder.to_owned());
+            if self.is_vital_to_process() {
+                let folder = folder.display();
+                disk::end_process(&format!("the folder {folder} cannot be synced: {error}"));
+            }
+        }
+        synced
+    }
+
     /// Where the time of each sync of a file is counted.
     pub fn times(&self) -> &Histogram {
         &self.shared.times
@@ -209,6 +222,18 @@ impl Drop for Flusher {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed_folders(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.failed_folders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Syncs a folder of which no sync has failed.
+    fn sync_folder(&self, disk: &Disk, folder: &Path) -> std::io::Result<()> {
+        if self.failed_folders().contains(folder) {
+            return Err(std::io::Error::other("an earlier sync of a folder failed"));
+        }
+        disk.sync_folder(folder)
     }
 
     /// Waits for work until then, with a look for room now and then if that is short.
@@ -339,24 +364,17 @@ pub fn sync_in_round(partition: &Arc<Partition>, rocks: &Rocks, round: &Round) {
     }
 }
 
-/// Syncs a folder that leads to a partition, which may be one of several there: after a failure
-/// none of them asks for it again, and where all partitions lie in it the broker cannot go on.
+/// Syncs a folder that leads to a partition. Where it is not the topic's own, all partitions lie in
+/// it.
 fn sync_folder(partition: &Partition, folder: &Path) -> std::io::Result<()> {
-    let shared = &partition.flusher().shared;
-    let failed = || shared.failed_folders.lock().unwrap_or_else(PoisonError::into_inner);
-    if failed().contains(folder) {
-        return Err(std::io::Error::other("an earlier sync of a folder failed"));
+    let flusher = partition.flusher();
+    let is_own = partition.folder.ancestors().take(2).any(|own| own == folder);
+    if !is_own {
+        return flusher.sync_shared(&partition.disk, folder);
     }
-    let synced = partition.disk.sync_folder(folder);
-    if let Err(error) = &synced
-        && !partition.is_deleted()
-    {
-        failed().insert(folder.to_owned());
-        let is_own = partition.folder.ancestors().take(2).any(|own| own == folder);
-        if !is_own && partition.flusher().is_vital_to_process() {
-            let folder = folder.display();
-            disk::end_process(&format!("the folder {folder} cannot be synced: {error}"));
-        }
+    let synced = flusher.shared.sync_folder(&partition.disk, folder);
+    if synced.is_err() && !partition.is_deleted() {
+        flusher.shared.failed_folders().insert(folder.to_owned());
     }
     synced
 }

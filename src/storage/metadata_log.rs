@@ -13,8 +13,8 @@ use super::error::{AppendError, ReadError, StorageError};
 use super::index::Indexes;
 use super::layout;
 use super::partition::Partition;
+use super::partitions::Partitions;
 use super::reader;
-use super::rocks::Rocks;
 use crate::kernel::batch::{self, BatchBuilder, BatchHeader};
 use crate::kernel::log::retention;
 use crate::kernel::meta::{Image, Record};
@@ -142,7 +142,14 @@ impl MetadataLog {
 
     /// Writes a snapshot of `image` and drops the log and the snapshots before it. Waits for the
     /// device. Nothing may be committed meanwhile.
-    pub fn snapshot(&self, image: &Image, rocks: &Rocks, now: TimestampMs) -> io::Result<()> {
+    pub fn snapshot(
+        &self,
+        image: &Image,
+        partitions: &Partitions,
+        now: TimestampMs,
+    ) -> io::Result<()> {
+        // Deleted topics stand in what is dropped, and nowhere else.
+        partitions.settle_deleted()?;
         let disk = &self.partition.disk;
         let end = image.revision + 1;
         let path = self.partition.folder.join(format!("{end:020}-{LEADER_EPOCH:010}.checkpoint"));
@@ -164,7 +171,7 @@ impl MetadataLog {
         };
         self.partition.publish_log_start(end);
         // The checkpoint must not name removed files; one that does is ignored at start.
-        super::flusher::sync_partition(&self.partition, rocks);
+        super::flusher::sync_partition(&self.partition, partitions.rocks());
         for base in removed {
             disk.remove_file(&layout::segment_file(&self.partition.folder, base))?;
         }

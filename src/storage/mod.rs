@@ -7,6 +7,7 @@ pub mod cleaner;
 pub mod cleaning;
 mod damage;
 pub mod data_dir;
+mod deleted;
 pub mod disk;
 mod draft;
 mod epoch_history;

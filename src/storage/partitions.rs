@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::checkpoint;
 use super::cleaning::Cleaning;
 use super::damage::Damages;
+use super::deleted::Deleted;
 use super::disk::Disk;
 use super::flusher::{FlusherHandle, sync_in_round};
 use super::folders::Round;
@@ -39,6 +39,7 @@ pub struct Partitions {
     cleaning: Arc<Cleaning>,
     /// Files that wait to be removed; as many as there were segments at most.
     condemned: Mutex<Vec<Condemned>>,
+    pub(super) deleted: Mutex<Deleted>,
     traffic: Arc<Traffic>,
     pub(super) open_files: Arc<OpenFiles>,
     by_id: RwLock<HashMap<TopicIdPartition, Arc<Partition>, BuildHasherDefault<IdHasher>>>,
@@ -106,6 +107,7 @@ impl Partitions {
             producer_id_expiration_ms: AtomicI64::new(i64::MAX),
             cleaning: Arc::default(),
             condemned: Mutex::default(),
+            deleted: Mutex::default(),
             traffic,
             open_files: Arc::default(),
             by_id: RwLock::default(),
@@ -187,6 +189,11 @@ impl Partitions {
     /// The database.
     pub fn rocks(&self) -> &Arc<Rocks> {
         &self.rocks
+    }
+
+    /// Where syncs are asked for.
+    pub(super) fn flusher(&self) -> &FlusherHandle {
+        &self.flusher
     }
 
     /// Opens partitions with whatever their folders hold, several at a time, and makes durable what
@@ -338,41 +345,11 @@ impl Partitions {
         self.by_id.write().unwrap_or_else(PoisonError::into_inner).insert(partition.id, partition);
     }
 
-    /// Ends the partitions of a deleted topic: they can no longer be found, those who wait for
-    /// them are answered, and the folder gets a name that the next start removes.
-    pub fn remove_topic(&self, topic_id: Uuid) -> Option<PathBuf> {
-        let removed: Vec<_> = {
-            let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
-            let ids: Vec<_> = by_id.keys().filter(|id| id.topic_id == topic_id).copied().collect();
-            ids.iter().filter_map(|id| by_id.remove(id)).collect()
-        };
-        for partition in &removed {
-            partition.mark_deleted();
-            // A sync that has begun must not store a checkpoint after it was forgotten.
-            drop(partition.sync_turn());
-        }
-        removed.iter().for_each(|partition| checkpoint::forget(partition, &self.rocks));
-        let folder = layout::topic_folder(&self.data, topic_id);
-        let condemned = folder.with_extension(&layout::DELETED[1..]);
-        match self.disk.rename(&folder, &condemned) {
-            Ok(()) => Some(condemned),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => {
-                tracing::warn!(folder = %folder.display(), %error,
-                    "the folder of a deleted topic cannot be renamed; the next start removes it");
-                None
-            }
-        }
-    }
-
-    /// Removes the partitions of a deleted topic and their files. Waits for the device.
-    pub fn discard_topic(&self, topic_id: Uuid) {
-        if let Some(folder) = self.remove_topic(topic_id)
-            && let Err(error) = self.disk.remove_folder(&folder)
-        {
-            tracing::warn!(folder = %folder.display(), %error,
-                "the folder of a deleted topic cannot be removed; the next start removes it");
-        }
+    /// Takes the partitions of a topic out of the set.
+    pub(super) fn take_out(&self, topic_id: Uuid) -> Vec<Arc<Partition>> {
+        let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+        let ids: Vec<_> = by_id.keys().filter(|id| id.topic_id == topic_id).copied().collect();
+        ids.iter().filter_map(|id| by_id.remove(id)).collect()
     }
 
     /// Limits of a partition's log under a configuration.

@@ -304,7 +304,7 @@ fn a_deleted_topic_leaves_nothing_behind() {
     let partition = open.partition();
     fill(&partition, 40);
     sync_partition(&partition, open.partitions.rocks());
-    let condemned = open.partitions.remove_topic(ID.topic_id).unwrap();
+    let condemned = open.partitions.remove_topic(ID.topic_id).unwrap().unwrap();
     assert!(open.partitions.get(&ID).is_none());
     assert!(condemned.exists() && !layout::topic_folder(&place.folder, ID.topic_id).exists());
     janitor::sweep_topics(&Disk::Os, &place.folder, |_| false).unwrap();
@@ -341,7 +341,7 @@ fn metadata_is_the_newest_snapshot_and_what_follows() {
     let open = place.open();
     let (log, mut image) = metadata(&open, &place.folder);
     (1..10).for_each(|level| commit(&log, &mut image, level));
-    log.snapshot(&image, open.partitions.rocks(), NOW).unwrap();
+    log.snapshot(&image, &open.partitions, NOW).unwrap();
     drop(log);
     drop(open);
     let open = place.open();
@@ -362,7 +362,7 @@ fn metadata_is_the_newest_snapshot_and_what_follows() {
     let open = place.open();
     let (log, mut again) = metadata(&open, &place.folder);
     commit(&log, &mut again, 15);
-    log.snapshot(&again, open.partitions.rocks(), NOW).unwrap();
+    log.snapshot(&again, &open.partitions, NOW).unwrap();
     let names: Vec<String> = fs::read_dir(place.folder.join(layout::METADATA_LOG))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -20,6 +20,7 @@ use crate::storage::cleaner;
 use crate::storage::disk::Disk;
 use crate::storage::error::{AppendError, ReadError, StorageError};
 use crate::storage::janitor;
+use crate::storage::layout;
 use crate::storage::partition::Partition;
 use crate::storage::reader::{self, Patience, Read};
 use crate::storage::recover::recover;
@@ -608,6 +609,7 @@ impl Driver {
         self.note("started");
         self.disk.set_faults(Faults::default());
         self.check_topics()?;
+        self.check_topic_folders()?;
         self.check_commits()?;
         let partitions = Arc::clone(&self.house().partitions);
         for partition in partitions.all() {
@@ -651,6 +653,19 @@ impl Driver {
         let mut others = image.topics().filter(|topic| *topic.name != *OFFSETS_TOPIC);
         match others.find(|topic| !known(&topic.id)) {
             Some(topic) => Err(format!("topic {} came back", topic.name)),
+            None => Ok(()),
+        }
+    }
+
+    /// Nothing is left of deleted topics.
+    fn check_topic_folders(&self) -> Checked {
+        let image = self.house().control.image();
+        let known =
+            |name: &str| Uuid::parse(name).is_some_and(|id| image.topic_by_id(&id).is_some());
+        let folders = Disk::Os.list(&self.folder.join(layout::TOPICS));
+        let folders = folders.map_err(|error| error.to_string())?;
+        match folders.iter().find(|folder| !known(&folder.name)) {
+            Some(folder) => Err(format!("the folder {} of a deleted topic is there", folder.name)),
             None => Ok(()),
         }
     }

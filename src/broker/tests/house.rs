@@ -69,7 +69,8 @@ impl House {
         let stepper = Stepper { flusher: &flusher, rocks: &rocks, runtime: &runtime };
         let aborted = log.abort_unfinished(&mut image, clock.now());
         stepper.wait(aborted).map_err(|e| e.to_string())?;
-        log.removed_topics().iter().for_each(|id| partitions.discard_topic(*id));
+        log.removed_topics().iter().for_each(|id| partitions.note_deleted(*id));
+        partitions.discard_deleted();
         let unclean = open_partitions(config, folder, &partitions, &image, clock)
             .map_err(|e| e.to_string())?;
         let control = Control::new(clock.clone(), config, Arc::clone(&partitions), log, image);
@@ -131,10 +132,10 @@ impl House {
     /// Writes a snapshot of the metadata.
     pub fn snapshot(&self, now: i64) -> std::io::Result<()> {
         let control = self.control.clone();
-        let rocks = Arc::clone(&self.rocks);
+        let partitions = Arc::clone(&self.partitions);
         self.stepper().wait(async move {
             let image = control.image();
-            control.quiesce().await.snapshot(&image, &rocks, now)
+            control.quiesce().await.snapshot(&image, &partitions, now)
         })
     }
 

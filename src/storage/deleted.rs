@@ -1,0 +1,98 @@
+//! What is left of deleted topics: first their partitions end, then their folders get a name that
+//! a start removes, then they go. Their names must be gone for good before the metadata log forgets
+//! the deletion: nobody could tell a folder that a power cut brings back from one that is wanted.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::PoisonError;
+
+use super::checkpoint;
+use super::layout;
+use super::partitions::Partitions;
+use crate::kernel::types::Uuid;
+
+/// Deleted topics on their way out.
+#[derive(Default)]
+pub(super) struct Deleted {
+    /// Those whose folders may still have their names: as many as were deleted since somebody took
+    /// them away, which begins at once.
+    topics: Vec<Uuid>,
+    /// Folders that have the ending of removed ones.
+    condemned: Vec<PathBuf>,
+    /// No sync is known to have covered that the names are gone.
+    is_unsynced: bool,
+}
+
+impl Partitions {
+    /// Notes that a topic was deleted.
+    pub fn note_deleted(&self, topic_id: Uuid) {
+        let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
+        deleted.topics.push(topic_id);
+        deleted.is_unsynced = true;
+    }
+
+    /// Removes the partitions of all deleted topics and their files. Waits for the device.
+    pub fn discard_deleted(&self) {
+        let condemned = {
+            let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
+            self.condemn_deleted(&mut deleted);
+            std::mem::take(&mut deleted.condemned)
+        };
+        for folder in condemned {
+            if let Err(error) = self.disk().remove_folder(&folder) {
+                tracing::warn!(folder = %folder.display(), %error,
+                    "the folder of a deleted topic cannot be removed; the next start removes it");
+            }
+        }
+    }
+
+    /// Makes sure that no crash brings back the folder of a topic whose deletion was noted. Waits
+    /// for the device.
+    pub fn settle_deleted(&self) -> io::Result<()> {
+        let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
+        self.condemn_deleted(&mut deleted);
+        if !deleted.topics.is_empty() {
+            return Err(io::Error::other("the folder of a deleted topic cannot be renamed"));
+        }
+        if deleted.is_unsynced {
+            self.flusher().sync_shared(self.disk(), &self.data_folder().join(layout::TOPICS))?;
+            deleted.is_unsynced = false;
+        }
+        Ok(())
+    }
+
+    fn condemn_deleted(&self, deleted: &mut Deleted) {
+        let topics = std::mem::take(&mut deleted.topics);
+        for topic_id in topics {
+            match self.remove_topic(topic_id) {
+                Ok(folder) => deleted.condemned.extend(folder),
+                Err(error) => {
+                    let folder = layout::topic_folder(self.data_folder(), topic_id);
+                    tracing::warn!(folder = %folder.display(), %error,
+                        "the folder of a deleted topic cannot be renamed; the next start removes \
+                         it");
+                    deleted.topics.push(topic_id);
+                }
+            }
+        }
+    }
+
+    /// Ends the partitions of a deleted topic: they can no longer be found, those who wait for
+    /// them are answered, and the folder, if there is one, gets a name that the next start removes.
+    pub(super) fn remove_topic(&self, topic_id: Uuid) -> io::Result<Option<PathBuf>> {
+        let removed = self.take_out(topic_id);
+        for partition in &removed {
+            partition.mark_deleted();
+            // A sync that has begun must not store a checkpoint after it was forgotten.
+            drop(partition.sync_turn());
+        }
+        removed.iter().for_each(|partition| checkpoint::forget(partition, self.rocks()));
+        let folder = layout::topic_folder(self.data_folder(), topic_id);
+        let condemned = folder.with_extension(&layout::DELETED[1..]);
+        match self.disk().rename(&folder, &condemned) {
+            Ok(()) => Ok(Some(condemned)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
