@@ -12,6 +12,7 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 pub use tree::Loss;
 
@@ -25,19 +26,45 @@ pub struct Faults {
     pub dead: bool,
     /// Syncs of files succeed and keep nothing: a fault of the disk that a checker must notice.
     pub lies: bool,
-    /// How many more syncs succeed before one fails with EIO. Of files and folders alike.
-    pub syncs_left: Option<u64>,
+    /// A call that fails with EIO. After a write no other to that file succeeds: of one that comes
+    /// to the disk in pieces the first may have got there, and then nobody is told.
+    pub failing: Option<Failing>,
     /// Bytes that all files together may have; beyond them writes are short or fail with ENOSPC.
     pub room: Option<u64>,
+}
+
+/// What a file system is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// To write to a file.
+    Write,
+    /// To make a file durable.
+    Sync,
+    /// To make the names in a folder durable.
+    SyncFolder,
+    /// To give a file or folder another name.
+    Rename,
+}
+
+/// Which call fails.
+#[derive(Clone, Debug)]
+pub struct Failing {
+    /// What is asked for.
+    pub call: Call,
+    /// What is in the path of what it is asked of, with a slash in front. Of a rename it is the old
+    /// path.
+    pub part: String,
+    /// How that path ends.
+    pub ending: String,
+    /// How many more such calls succeed before.
+    pub left: u64,
 }
 
 /// What happened.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// Syncs that were asked for.
-    pub syncs: u64,
-    /// The file or folder whose sync failed.
-    pub failed: Option<String>,
+    /// The file or folder of the call that failed, and when.
+    pub failed: Option<(String, Instant)>,
     /// How often that one was synced afterwards.
     pub again: u64,
 }
@@ -47,7 +74,37 @@ struct State {
     tree: Tree,
     faults: Faults,
     seen: Seen,
-    failed_node: Option<u64>,
+    failed_node: Option<(Call, u64)>,
+}
+
+impl State {
+    /// Whether a call fails, and notes syncs of a file or folder of which a call has failed.
+    fn fails(&mut self, call: Call, node: u64) -> bool {
+        if self.failed_node == Some((Call::Write, node)) && call == Call::Write {
+            return true;
+        }
+        if self.failed_node.is_some_and(|(_, failed)| failed == node)
+            && matches!(call, Call::Sync | Call::SyncFolder)
+        {
+            self.seen.again += 1;
+        }
+        let Some(failing) = &mut self.faults.failing else { return false };
+        if failing.call != call {
+            return false;
+        }
+        let path = self.tree.path(node);
+        if !path.contains(&failing.part) || !path.ends_with(&failing.ending) {
+            return false;
+        }
+        if failing.left > 0 {
+            failing.left -= 1;
+            return false;
+        }
+        self.faults.failing = None;
+        self.failed_node = Some((call, node));
+        self.seen.failed = Some((path, Instant::now()));
+        true
+    }
 }
 
 /// The file system, which may be mounted.
@@ -119,9 +176,11 @@ impl Frail {
         &self.place
     }
 
-    /// Says what is to go wrong from now on.
+    /// Says what is to go wrong from now on. Nothing has so far.
     pub fn set(&self, faults: Faults) {
-        self.state().faults = faults;
+        let mut state = self.state();
+        (state.seen, state.failed_node) = (Seen::default(), None);
+        state.faults = faults;
     }
 
     /// Bytes of all files.
@@ -148,7 +207,7 @@ impl Frail {
         let number = device.as_raw_fd();
         let options = format!("fd={number},rootmode=40755,user_id=0,group_id=0,allow_other");
         mount(&self.place, c"fuse", &options)?;
-        self.state().faults = Faults::default();
+        self.set(Faults::default());
         let state = Arc::clone(&self.state);
         let thread = std::thread::Builder::new().name("frail".into());
         self.server = Some(thread.spawn(move || serve::serve(&device, &state))?);

@@ -7,8 +7,8 @@ use std::io::{Read, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::State;
 use super::tree::{File, Folder, Node, ROOT};
+use super::{Call, State};
 
 /// Largest write that the kernel may hand over.
 const WRITE_MAX: u32 = 128 * 1024;
@@ -114,7 +114,8 @@ fn act(
         16 => write(state, node, body),
         17 => Ok(statistics(state)),
         18 | 25 => Ok(Vec::new()),
-        20 | 30 => sync(state, node),
+        20 => sync(state, node, Call::Sync),
+        30 => sync(state, node, Call::SyncFolder),
         27 => list(state, listings, node),
         28 => Ok(page_of(listings, body.u64(0), body.u64(8), body.u32(16))),
         29 => {
@@ -224,7 +225,12 @@ fn rename(state: &mut State, from: u64, to: u64, body: &Body<'_>, names: usize) 
         return Err(libc::ENOTEMPTY);
     }
     let folder = state.tree.folder(from).ok_or(libc::ENOTDIR)?;
-    let id = folder.entries.remove(old).ok_or(libc::ENOENT)?;
+    let id = *folder.entries.get(old).ok_or(libc::ENOENT)?;
+    if state.fails(Call::Rename, id) {
+        return Err(libc::EIO);
+    }
+    let folder = state.tree.folder(from).ok_or(libc::ENOTDIR)?;
+    folder.entries.remove(old);
     let folder = state.tree.folder(to).ok_or(libc::ENOTDIR)?;
     folder.entries.insert(new.to_owned(), id);
     Ok(Vec::new())
@@ -246,6 +252,9 @@ fn read(state: &mut State, id: u64, at: u64, length: u32) -> Answer {
 fn write(state: &mut State, id: u64, body: &Body<'_>) -> Answer {
     let at = usize::try_from(body.u64(8)).map_err(|_| libc::EFBIG)?;
     let size = body.u32(16) as usize;
+    if state.fails(Call::Write, id) {
+        return Err(libc::EIO);
+    }
     let mut bytes = body.0.get(40..40 + size).ok_or(libc::EINVAL)?;
     let room = state.faults.room.map(|room| room.saturating_sub(state.tree.size()));
     let file = state.tree.file(id).ok_or(libc::EISDIR)?;
@@ -279,18 +288,9 @@ fn statistics(state: &State) -> Vec<u8> {
     answer
 }
 
-fn sync(state: &mut State, id: u64) -> Answer {
-    state.seen.syncs += 1;
-    if state.failed_node == Some(id) {
-        state.seen.again += 1;
-    }
-    if let Some(left) = state.faults.syncs_left {
-        state.faults.syncs_left = left.checked_sub(1);
-        if left == 0 {
-            state.failed_node = Some(id);
-            state.seen.failed = Some(state.tree.path(id));
-            return Err(libc::EIO);
-        }
+fn sync(state: &mut State, id: u64, call: Call) -> Answer {
+    if state.fails(call, id) {
+        return Err(libc::EIO);
     }
     match state.tree.node(id).ok_or(libc::ENOENT)? {
         Node::Folder(folder) => folder.sync(),

@@ -142,13 +142,39 @@ pub async fn commit(
         .with_partition_index(partition)
         .with_committed_offset(offset)
         .with_committed_metadata(Some(text("")));
-    let asked =
-        OffsetCommitRequestTopic::default().with_name(topic(name)).with_partitions(vec![asked]);
-    let request = OffsetCommitRequest::default()
+    let request = commits(group, name, vec![asked]);
+    Ok(wire.call(&request, 7).await?.topics[0].partitions[0].error_code)
+}
+
+/// Commits offset 1 on so many partitions for a group without members, with text beside each.
+pub async fn commit_wide(
+    wire: &mut Wire,
+    group: &str,
+    name: &str,
+    partitions: i32,
+    metadata: &str,
+) -> io::Result<()> {
+    let asked = (0..partitions).map(|partition| {
+        OffsetCommitRequestPartition::default()
+            .with_partition_index(partition)
+            .with_committed_offset(1)
+            .with_committed_metadata(Some(text(metadata)))
+    });
+    let answer = wire.call(&commits(group, name, asked.collect()), 7).await?;
+    let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+    partitions.try_for_each(|partition| expect_none("OffsetCommit", partition.error_code))
+}
+
+fn commits(
+    group: &str,
+    name: &str,
+    partitions: Vec<OffsetCommitRequestPartition>,
+) -> OffsetCommitRequest {
+    let topic = OffsetCommitRequestTopic::default().with_name(topic(name));
+    OffsetCommitRequest::default()
         .with_group_id(GroupId(text(group)))
         .with_generation_id_or_member_epoch(-1)
-        .with_topics(vec![asked]);
-    Ok(wire.call(&request, 7).await?.topics[0].partitions[0].error_code)
+        .with_topics(vec![topic.with_partitions(partitions)])
 }
 
 /// Committed offset of a group, -1 for none.

@@ -13,7 +13,7 @@ use protocol_tests::batches;
 
 use super::life::{Life, Work};
 use super::load::{Load, now, on};
-use super::{Fault, Tally, ask, judge};
+use super::{Fault, Tally, ask, judge, under_load};
 use crate::requests::{self, check_produced, expect_none};
 use crate::wire::Wire;
 
@@ -34,17 +34,15 @@ pub const FAULT: Fault = Fault {
     mounts: false,
     run: |tally, times| {
         let text = |error: io::Error| error.to_string();
-        let work = Work::new("clock").map_err(text)?;
+        let work = Work::new("clock")?;
         let library = build(work.path())?;
         let clock = work.path().join("clock");
         fs::write(&clock, 0i64.to_ne_bytes()).map_err(text)?;
         // Clients whose clock is right must not be refused by a broker whose clock is behind.
         let settings = ["log.message.timestamp.after.max.ms=9223372036854775807"];
-        let mut life =
-            Life::new(&work.path().join("data"), work.path(), &settings).map_err(text)?;
+        let mut life = Life::new(&work.path().join("data"), work.path(), &settings)?;
         life.preload = Some((library, "FAULT_CLOCK", clock.to_string_lossy().into_owned()));
-        tally.ready(life.start()?);
-        let load = Load::begin(life.address())?;
+        let load = under_load(tally, &mut life)?;
         on(life.address(), async |wire| {
             let configs = [("message.timestamp.type", "LogAppendTime")];
             ask::create(wire, STAMPED, 1, &configs).await

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use protocol_tests::frail::{self, Faults, Frail};
 
 use super::life::{Life, Work};
-use super::load::{Load, TOPIC, on};
-use super::{Fault, Tally, ask, judge};
+use super::load::{TOPIC, on};
+use super::{Fault, Tally, ask, judge, under_load};
 
 /// KAFKA_STORAGE_ERROR, which clients repeat.
 const STORAGE_ERROR: i16 = 56;
@@ -54,7 +54,7 @@ struct Memory(Work);
 impl Memory {
     fn new() -> Result<Memory, String> {
         let text = |error: std::io::Error| error.to_string();
-        let work = Work::new("enospc").map_err(text)?;
+        let work = Work::new("enospc")?;
         let memory = Memory(work);
         fs::create_dir_all(memory.place()).map_err(text)?;
         frail::mount_memory(&memory.place(), VOLUME).map_err(text)?;
@@ -93,9 +93,8 @@ struct Short(Frail, Work);
 
 impl Short {
     fn new() -> Result<Short, String> {
-        let text = |error: std::io::Error| error.to_string();
-        let work = Work::new("enospc").map_err(text)?;
-        let disk = Frail::mount(&work.path().join("disk")).map_err(text)?;
+        let work = Work::new("enospc")?;
+        let disk = Frail::mount(&work.path().join("disk")).map_err(|error| error.to_string())?;
         disk.set(Faults { room: Some(VOLUME), ..Faults::default() });
         Ok(Short(disk, work))
     }
@@ -119,10 +118,8 @@ impl Volume for Short {
 
 fn once(tally: &mut Tally, volume: &mut dyn Volume, left: u64) -> Result<(), String> {
     let text = |error: std::io::Error| error.to_string();
-    let mut life = Life::new(&volume.place().join("data"), volume.work(), &[]).map_err(text)?;
-    tally.ready(life.start()?);
-    let load = Load::begin(life.address())?;
-    load.wait_for_progress()?;
+    let mut life = Life::new(&volume.place().join("data"), volume.work(), &[])?;
+    let load = under_load(tally, &mut life)?;
     volume.fill(Some(left)).map_err(text)?;
     load.until("producers are refused", |told| {
         told.codes.contains_key(&("Produce", STORAGE_ERROR))

@@ -7,8 +7,8 @@ use std::fs;
 use std::time::Duration;
 
 use super::life::{Life, Work};
-use super::load::{Load, TOPIC, on};
-use super::{Fault, Tally, ask, judge, torn};
+use super::load::{TOPIC, on};
+use super::{Fault, Tally, ask, judge, torn, under_load};
 
 /// Kills of one broker, before the next one begins with nothing.
 const EPOCH: usize = 20;
@@ -36,11 +36,9 @@ pub const FAULT: Fault = Fault {
 };
 
 fn epoch(tally: &mut Tally, times: usize) -> Result<(), String> {
-    let work = Work::new("kill").map_err(|error| error.to_string())?;
-    let mut life = Life::new(&work.path().join("data"), work.path(), &[])
-        .map_err(|error| error.to_string())?;
-    tally.ready(life.start()?);
-    let load = Load::begin(life.address())?;
+    let work = Work::new("kill")?;
+    let mut life = Life::new(&work.path().join("data"), work.path(), &[])?;
+    let load = under_load(tally, &mut life)?;
     for _ in 0..times {
         load.wait_for_progress()?;
         let wait = tally.chance.below(LOAD_MS_MAX);
@@ -101,12 +99,12 @@ fn come_back(tally: &mut Tally, life: &mut Life) -> Result<(), String> {
 /// A broker that lost acknowledged batches must be found out: the files are cut for it.
 fn must_find_lost_batches(tally: &mut Tally) -> Result<(), String> {
     let text = |error: std::io::Error| error.to_string();
-    let work = Work::new("kill").map_err(text)?;
-    let mut life = Life::new(&work.path().join("data"), work.path(), &[]).map_err(text)?;
-    life.start()?;
-    let load = Load::begin(life.address())?;
+    let work = Work::new("kill")?;
+    let mut life = Life::new(&work.path().join("data"), work.path(), &[])?;
+    let mut planted = Tally::new(0);
+    let load = under_load(&mut planted, &mut life)?;
     // The last batch may not have been acknowledged when the load stops, those before it were.
-    (0..4).try_for_each(|_| load.wait_for_progress())?;
+    (0..3).try_for_each(|_| load.wait_for_progress())?;
     load.pause();
     life.kill();
     for topic in fs::read_dir(life.data().join("topics")).map_err(text)? {
@@ -116,7 +114,6 @@ fn must_find_lost_batches(tally: &mut Tally) -> Result<(), String> {
         file.set_len(length / 2).map_err(text)?;
     }
     life.start()?;
-    let mut planted = Tally::new(0);
     judge(&mut planted, &life, &load)?;
     if planted.lost == 0 {
         let end = on(life.address(), async |wire| ask::offset(wire, TOPIC, 0, ask::LATEST).await)?;

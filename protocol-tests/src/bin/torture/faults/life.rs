@@ -27,10 +27,10 @@ pub struct Work(PathBuf);
 
 impl Work {
     /// Makes one.
-    pub fn new(name: &str) -> io::Result<Work> {
+    pub fn new(name: &str) -> Result<Work, String> {
         let path = std::env::temp_dir().join(format!("felice-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path)?;
+        fs::create_dir_all(&path).map_err(|error| error.to_string())?;
         Ok(Work(path))
     }
 
@@ -63,7 +63,7 @@ pub struct Life {
 
 impl Life {
     /// A broker that keeps its data in one folder and what it says in another.
-    pub fn new(data: &Path, work: &Path, settings: &[&str]) -> io::Result<Life> {
+    pub fn new(data: &Path, work: &Path, settings: &[&str]) -> Result<Life, String> {
         let settings = SETTINGS.iter().chain(settings).map(|text| (*text).to_owned()).collect();
         Ok(Life {
             child: None,
@@ -71,7 +71,7 @@ impl Life {
             output: work.join("out"),
             log: work.join("log"),
             log_read: 0,
-            address: free_address()?,
+            address: free_address().map_err(|error| error.to_string())?,
             settings,
             files_max: None,
             preload: None,
@@ -152,12 +152,18 @@ impl Life {
         }
     }
 
-    /// Asks it to stop and waits; how long it took.
-    pub fn stop(&mut self) -> Result<Duration, String> {
-        let begun = Instant::now();
+    /// Asks it to stop.
+    pub fn ask_to_stop(&self) -> Result<(), String> {
         let Some(child) = &self.child else { return Err("it does not run".to_owned()) };
         // SAFETY: the child has not been waited for, so the ID is still its own.
         unsafe { libc::kill(child.id() as i32, libc::SIGTERM) };
+        Ok(())
+    }
+
+    /// Asks it to stop and waits; how long it took.
+    pub fn stop(&mut self) -> Result<Duration, String> {
+        let begun = Instant::now();
+        self.ask_to_stop()?;
         match self.wait(END_MAX) {
             Some(status) if status.success() => Ok(begun.elapsed()),
             Some(status) => Err(format!("asked to stop it ended with {status}")),

@@ -14,6 +14,7 @@ mod load;
 mod nofile;
 mod power;
 mod sigterm;
+mod stand;
 mod stopped;
 mod torn;
 
@@ -129,6 +130,14 @@ impl Tally {
         self.acknowledged +=
             told.ledgers.iter().map(|ledger| ledger.acknowledged() as u64).sum::<u64>();
     }
+}
+
+/// Starts a broker and puts the load on it; returns when every client gets on.
+pub fn under_load(tally: &mut Tally, life: &mut Life) -> Result<Load, String> {
+    tally.ready(life.start()?);
+    let load = Load::begin(life.address())?;
+    load.wait_for_progress()?;
+    Ok(load)
 }
 
 /// Holds all that a broker has against what its clients were told, while they stand still.

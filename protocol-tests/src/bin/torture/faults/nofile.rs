@@ -9,7 +9,7 @@ use protocol_tests::batches;
 
 use super::life::{Life, Work};
 use super::load::{Load, on};
-use super::{Fault, Tally, ask, judge};
+use super::{Fault, Tally, ask, judge, under_load};
 use crate::requests::{self, check_produced, expect_none};
 use crate::wire::Wire;
 
@@ -26,12 +26,10 @@ pub const FAULT: Fault = Fault {
     times: (3, 1),
     mounts: false,
     run: |tally, times| {
-        let text = |error: std::io::Error| error.to_string();
-        let work = Work::new("nofile").map_err(text)?;
-        let mut life = Life::new(&work.path().join("data"), work.path(), &[]).map_err(text)?;
+        let work = Work::new("nofile")?;
+        let mut life = Life::new(&work.path().join("data"), work.path(), &[])?;
         life.files_max = Some(FILES_MAX);
-        tally.ready(life.start()?);
-        let load = Load::begin(life.address())?;
+        let load = under_load(tally, &mut life)?;
         on(life.address(), async |wire| {
             for topic in 0..TOPICS {
                 ask::create(wire, &name(topic), PARTITIONS, &[]).await?;

@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
-use protocol_tests::frail::{Faults, Frail, Loss};
+use protocol_tests::frail::{Faults, Loss};
 
-use super::life::{Life, Work};
 use super::load::Load;
-use super::{Fault, Tally, judge};
+use super::stand::Stand;
+use super::{Fault, Tally, judge, under_load};
 
 /// Cuts of one broker, before the next one begins with nothing.
 const EPOCH: usize = 10;
@@ -29,26 +29,9 @@ pub const FAULT: Fault = Fault {
     },
 };
 
-/// A broker on a file system that breaks.
-struct Stand {
-    // Dropped in this order: the broker before what it stands on.
-    life: Life,
-    disk: Frail,
-    _work: Work,
-}
-
-fn stand() -> Result<Stand, String> {
-    let text = |error: std::io::Error| error.to_string();
-    let work = Work::new("power").map_err(text)?;
-    let disk = Frail::mount(&work.path().join("disk")).map_err(text)?;
-    let life = Life::new(&disk.place().join("data"), work.path(), &[]).map_err(text)?;
-    Ok(Stand { life, disk, _work: work })
-}
-
 fn epoch(tally: &mut Tally, times: usize) -> Result<(), String> {
-    let mut stand = stand()?;
-    tally.ready(stand.life.start()?);
-    let load = Load::begin(stand.life.address())?;
+    let mut stand = Stand::new("power", &[])?;
+    let load = under_load(tally, &mut stand.life)?;
     for _ in 0..times {
         load.wait_for_progress()?;
         let wait = tally.chance.below(LOAD_MS_MAX);
@@ -76,20 +59,16 @@ fn cut(tally: &mut Tally, stand: &mut Stand, load: &Load, loss: Loss) -> Result<
     stand.life.kill();
     load.pause();
     load.told().ledgers.iter_mut().for_each(|ledger| ledger.power_cut());
-    stand.disk.restore().map_err(|error| error.to_string())?;
-    tally.ready(stand.life.start()?);
-    Ok(())
+    stand.heal(tally)
 }
 
 /// A disk whose syncs do nothing must be found out, as a broker that does not sync would be.
 fn must_find_a_skipped_sync(tally: &mut Tally) -> Result<(), String> {
-    let mut stand = stand()?;
-    stand.life.start()?;
-    let load = Load::begin(stand.life.address())?;
-    load.wait_for_progress()?;
+    let mut planted = Tally::new(0);
+    let mut stand = Stand::new("power", &[])?;
+    let load = under_load(&mut planted, &mut stand.life)?;
     stand.disk.set(Faults { lies: true, ..Faults::default() });
     load.wait_for_progress()?;
-    let mut planted = Tally::new(0);
     cut(&mut planted, &mut stand, &load, Loss::All)?;
     // What else it can or cannot answer after that does not matter.
     let _ = judge(&mut planted, &stand.life, &load);

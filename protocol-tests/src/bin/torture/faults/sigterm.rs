@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::life::{Life, Work};
 use super::load::Load;
-use super::{Fault, Tally, judge};
+use super::{Fault, Tally, judge, under_load};
 
 /// Longest time that a stop may take.
 const STOP_MAX: Duration = Duration::from_secs(5);
@@ -18,11 +18,9 @@ pub const FAULT: Fault = Fault {
     times: (50, 3),
     mounts: false,
     run: |tally, times| {
-        let text = |error: std::io::Error| error.to_string();
-        let work = Work::new("sigterm").map_err(text)?;
-        let mut life = Life::new(&work.path().join("data"), work.path(), &[]).map_err(text)?;
-        tally.ready(life.start()?);
-        let load = Load::begin(life.address())?;
+        let work = Work::new("sigterm")?;
+        let mut life = Life::new(&work.path().join("data"), work.path(), &[])?;
+        let load = under_load(tally, &mut life)?;
         for _ in 0..times {
             once(tally, &mut life, &load)?;
         }

@@ -10,8 +10,8 @@ use protocol_tests::ledger::Served;
 
 use super::clients::GROUP;
 use super::life::{Life, Work};
-use super::load::{Load, PARTITIONS, TOPIC, on};
-use super::{Tally, ask, committed};
+use super::load::{PARTITIONS, TOPIC, on};
+use super::{Tally, ask, committed, under_load};
 use crate::wire::Wire;
 
 /// How long the load writes.
@@ -59,14 +59,11 @@ pub struct Stopped {
 impl Stopped {
     /// Puts a load on a broker for a while, and stops or kills it.
     pub fn make(tally: &mut Tally, kill: bool) -> Result<Stopped, String> {
-        let text = |error: io::Error| error.to_string();
-        let work = Work::new("stopped").map_err(text)?;
+        let work = Work::new("stopped")?;
         let (original, copy) = (work.path().join("data"), work.path().join("copy"));
-        let mut life = Life::new(&original, work.path(), &[]).map_err(text)?;
-        tally.ready(life.start()?);
+        let mut life = Life::new(&original, work.path(), &[])?;
         let since = super::load::now();
-        let load = Load::begin(life.address())?;
-        load.wait_for_progress()?;
+        let load = under_load(tally, &mut life)?;
         std::thread::sleep(LOAD);
         load.pause();
         let topic = on(life.address(), async |wire| ask::topic_id(wire, TOPIC).await)?;
