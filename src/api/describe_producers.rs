@@ -1,7 +1,7 @@
 //! DescribeProducers: who writes to a partition with a producer ID (KIP-664).
 //!
 //! Behaviour: a partition given several times is answered once, so that the answer stays in
-//! proportion to what there is. There is no transaction coordinator, whose epoch is -1 therefore.
+//! proportion to what there is. The coordinator's epoch is that of the last marker, -1 without one.
 //!
 //! Version notes: there is one version.
 
@@ -23,7 +23,6 @@ use crate::kernel::log::producers::Known;
 use crate::kernel::meta::topics::validate_name;
 use crate::kernel::types::PartitionIndex;
 
-const NO_EPOCH: i32 = -1;
 const NO_OFFSET: i64 = -1;
 
 /// The API.
@@ -79,6 +78,6 @@ fn shape(producer: Known) -> ProducerState {
         .with_producer_epoch(i32::from(producer.epoch))
         .with_last_sequence(producer.last_sequence)
         .with_last_timestamp(producer.last_timestamp)
-        .with_coordinator_epoch(NO_EPOCH)
+        .with_coordinator_epoch(producer.coordinator_epoch)
         .with_current_txn_start_offset(producer.transaction_start.unwrap_or(NO_OFFSET))
 }

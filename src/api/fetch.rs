@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use super::{Api, Cx, EncodeError, Reply, Respond, error, topics};
 use crate::broker::Broker;
 use crate::kernel::session::{self, Answered, FINAL_EPOCH, Opened, TopicKey, Wanted};
-use crate::kernel::types::{TopicIdPartition, Uuid};
+use crate::kernel::types::{Offset, TopicIdPartition, Uuid};
 use crate::storage::partition::Partition;
 use crate::storage::reader::{self, Patience, Read};
 use crate::storage::waiters::FetchWaiter;
@@ -302,11 +302,12 @@ impl Plan {
             return Some(FetchedPartition::error(index, code.code()));
         }
         let high_watermark = partition.high_watermark();
+        let last_stable_offset = partition.last_stable_offset();
         let mut fetched = FetchedPartition {
             index,
             error_code: error::NONE,
             high_watermark,
-            last_stable_offset: partition.last_stable_offset(),
+            last_stable_offset,
             log_start_offset: partition.log_start_offset(),
             is_read_committed: self.limits.is_read_committed,
             diverging_epoch: None,
@@ -324,7 +325,11 @@ impl Plan {
         }
         let bytes_max = u64::try_from(wanted.bytes_max).unwrap_or(0).min(left);
         let indexes = self.broker.partitions.indexes();
-        match reader::read(partition, indexes, wanted.offset, bytes_max, whole_batch, patience) {
+        let offset = wanted.offset;
+        let end = if self.limits.is_read_committed { last_stable_offset } else { Offset::MAX };
+        let read =
+            reader::read_to(partition, indexes, offset, end, bytes_max, whole_batch, patience);
+        match read {
             Ok(Read::Slice(slice)) => fetched.records = Some(slice),
             Ok(Read::Empty) => {}
             Ok(Read::Cold) => return None,

@@ -12,6 +12,7 @@ use super::check::read_at;
 use super::place::SegmentFile;
 use crate::kernel::batch::{BatchHeader, TimestampType};
 use crate::kernel::log::soundness::{self, Expected, Source, Step, Walk};
+use crate::kernel::log::transactions::{self, Marker};
 use crate::kernel::records::{self, Record};
 
 /// Bound on the records of one batch after decompression.
@@ -44,7 +45,10 @@ pub fn dump(
                 if records {
                     let mut batch = vec![0; header.total_size()];
                     read_at(&open, &mut batch, position).map_err(io)?;
-                    sound &= printer.records(&batch)?;
+                    sound &= match transactions::marker(&header, &batch) {
+                        Some(marker) => printer.marker(&header, &batch, marker)?,
+                        None => printer.records(&batch)?,
+                    };
                 }
             }
             Step::Damage(damage) => {
@@ -104,6 +108,7 @@ impl Printer<'_> {
             "base_sequence": header.base_sequence,
             "is_transactional": header.is_transactional(),
             "is_control": header.is_control(),
+            "delete_horizon": header.has_delete_horizon().then_some(header.base_timestamp),
             "crc": header.crc,
         }});
         let mut text = format!(
@@ -124,7 +129,37 @@ impl Printer<'_> {
         for (_, mark) in marks.iter().filter(|(is_set, _)| *is_set) {
             text = format!("{text}, {mark}");
         }
+        if header.has_delete_horizon() {
+            text += &format!(", delete horizon {}", header.base_timestamp);
+        }
         self.line(&object, &text)
+    }
+
+    /// Prints the end of a transaction. It can always be read.
+    fn marker(
+        &mut self,
+        header: &BatchHeader,
+        batch: &[u8],
+        marker: Marker,
+    ) -> Result<bool, Error> {
+        let does = match marker {
+            Marker::Commit => "commit",
+            Marker::Abort => "abort",
+            // It has no record any more.
+            Marker::Emptied => return Ok(true),
+        };
+        let epoch = transactions::coordinator_epoch(header, batch);
+        let (offset, timestamp) = (header.base_offset, header.max_timestamp);
+        let object = json!({"marker": {
+            "offset": offset,
+            "timestamp": timestamp,
+            "type": does,
+            "coordinator_epoch": epoch,
+        }});
+        let epoch = epoch.map_or_else(|| "?".to_owned(), |epoch| epoch.to_string());
+        let text = format!("    {offset} at {timestamp}: {does}, coordinator epoch {epoch}");
+        self.line(&object, &text)?;
+        Ok(true)
     }
 
     /// Prints the records of a batch. Says whether all could be read.

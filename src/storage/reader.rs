@@ -64,12 +64,25 @@ pub fn read(
     whole_batch: bool,
     patience: Patience,
 ) -> Result<Read, ReadError> {
+    read_to(partition, indexes, offset, Offset::MAX, bytes_max, whole_batch, patience)
+}
+
+/// The same for a reader that is not to see the batch that begins at `end`, nor what follows.
+pub fn read_to(
+    partition: &Partition,
+    indexes: &Indexes,
+    offset: Offset,
+    end: Offset,
+    bytes_max: u64,
+    whole_batch: bool,
+    patience: Patience,
+) -> Result<Read, ReadError> {
     partition.check_online()?;
-    let end = partition.high_watermark();
-    if offset < partition.log_start_offset() || offset > end {
+    let high_watermark = partition.high_watermark();
+    if offset < partition.log_start_offset() || offset > high_watermark {
         return Err(ReadError::OffsetOutOfRange);
     }
-    if offset == end {
+    if offset >= high_watermark.min(end) {
         return Ok(Read::Empty);
     }
     let Some((place, file)) = partition.locate(|log| log.place_of_offset(offset))? else {
@@ -79,15 +92,24 @@ pub fn read(
         // A crash took the end of the segment before, but not the file of this one.
         return Ok(Read::Empty);
     }
-    let by_offset = |index: &SparseIndex| {
-        index.position_for_offset(offset_delta(place.segment, offset.max(place.segment)))
+    let look_up = |place: &Place, offset: Offset| {
+        let delta = offset_delta(place.segment, offset.max(place.segment));
+        let by_offset = |index: &SparseIndex| index.position_for_offset(delta);
+        start(partition, indexes, place, &file, patience, by_offset)
     };
-    let Some(from) = start(partition, indexes, &place, &file, patience, by_offset)? else {
-        return Ok(Read::Cold);
-    };
+    let Some(from) = look_up(&place, offset)? else { return Ok(Read::Cold) };
     let segment = Opened { partition, place: &place, file: &file, patience };
-    let read = segment.persist(from, || segment.range(from, offset, bytes_max, whole_batch))?;
-    Ok(read.unwrap_or(Read::Cold))
+    let mut bound = None;
+    if end < place.end_offset {
+        let located = partition.locate(|log| log.place_of_offset(end))?.map(|(place, _)| place);
+        let key = |place: &Place| (place.segment, place.generation);
+        // Compaction may have put another file there since.
+        let at_end = located.filter(|located| key(located) == key(&place)).unwrap_or(place);
+        let Some(near) = look_up(&at_end, end)? else { return Ok(Read::Cold) };
+        bound = Some((near, end));
+    }
+    let range = || segment.range(from, offset, bound, bytes_max, whole_batch);
+    Ok(segment.persist(from, range)?.unwrap_or(Read::Cold))
 }
 
 /// Where the header walk begins, or `None` if that would mean waiting.
@@ -323,11 +345,13 @@ impl Opened<'_> {
         if self.look_through(found.position)? { Ok(None) } else { Err(ReadError::Corrupt) }
     }
 
-    /// The range that answers a read from `offset` on.
+    /// The range that answers a read from `offset` on. `bound` is an offset that must not be in it,
+    /// and a position at or before its batch.
     fn range(
         &self,
         from: u64,
         offset: Offset,
+        bound: Option<(u64, Offset)>,
         bytes_max: u64,
         whole_batch: bool,
     ) -> Result<Read, ReadFailure> {
@@ -343,7 +367,12 @@ impl Opened<'_> {
         }
         let least = if whole_batch { batch_size } else { 0 };
         let behind = damages.iter().map(|damage| damage.position).filter(|at| *at > position);
-        let end = behind.min().unwrap_or(size);
+        let mut end = behind.min().unwrap_or(size);
+        if let Some((near, offset)) = bound {
+            let wanted = |header: &BatchHeader| header.last_offset() >= offset;
+            let bound = Window::new(self, &damages).find(near.max(position), None, &wanted)?;
+            end = bound.map_or(end, |bound| end.min(bound.position));
+        }
         let mut length = bytes_max.max(least).min(end - position);
         if length == 0 {
             return Ok(Read::Empty);

@@ -344,7 +344,12 @@ impl Place<'_> {
                 // What was appended once is taken as it stands. Producers count as active now:
                 // expiring them by their records' own timestamps would forget those that send old
                 // data.
-                Step::Batch { header, .. } => log.append(&header, self.now),
+                Step::Batch { position, header } => {
+                    log.append(&header, self.now);
+                    if header.is_control() {
+                        log.learn_marker(&header, walk.batch(position, &header)?);
+                    }
+                }
                 Step::Damage(damage) => {
                     damage::tell(self.folder, base_offset, &damage);
                     log.pass_over(damage.end - damage.position);

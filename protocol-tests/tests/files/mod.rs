@@ -6,4 +6,5 @@ mod damage;
 mod directories;
 mod fixture;
 mod inspect;
+mod transactions;
 mod tree;

@@ -182,6 +182,13 @@ impl Log {
         self.active_mut().append(header, interval);
     }
 
+    /// Takes in what the record of a control batch tells, after its head.
+    pub fn learn_marker(&mut self, header: &BatchHeader, batch: &[u8]) {
+        if let Some(epoch) = transactions::coordinator_epoch(header, batch) {
+            self.producers.learn_coordinator(header.producer_id, epoch);
+        }
+    }
+
     /// Goes on behind bytes of the active segment that hold no sound batch.
     pub fn pass_over(&mut self, bytes: u64) {
         self.active_mut().size += bytes;

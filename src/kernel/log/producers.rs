@@ -21,8 +21,11 @@ const WINDOW: usize = 5;
 /// Version byte of the encoded state.
 const VERSION: u8 = 2;
 
-/// The version that did not tell the timestamps of markers.
-const VERSION_WITHOUT_TIMESTAMP: u8 = 1;
+/// The version that told nothing of markers.
+const VERSION_WITHOUT_MARKERS: u8 = 1;
+
+/// Bytes that a producer has more since.
+const MARKER_SIZE: usize = 8 + 4;
 
 /// Bytes of an encoded producer of the first version without its batches, and of one batch.
 const PRODUCER_SIZE: usize = 8 + 2 + 8 + 8 + 1;
@@ -30,6 +33,9 @@ const BATCH_SIZE: usize = 4 + 4 + 8 + 8;
 
 /// Stands in the encoded state for "no open transaction".
 const NO_OFFSET: Offset = -1;
+
+/// Stands for "not known".
+const NO_EPOCH: i32 = -1;
 
 /// Why a batch of an idempotent producer is not appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -121,6 +127,8 @@ pub(super) struct Producer {
     batches: [Batch; WINDOW],
     /// Largest timestamp of the last batch.
     last_timestamp: TimestampMs,
+    /// Epoch of the coordinator that wrote the last marker, -1 if that is not known.
+    coordinator_epoch: i32,
     /// When the last batch was appended, by the broker's clock.
     last_append_ms: TimestampMs,
     /// First offset of the open transaction, which keeps the producer from expiring.
@@ -134,6 +142,7 @@ impl Producer {
             count: 0,
             batches: [Batch::default(); WINDOW],
             last_timestamp: NO_TIMESTAMP,
+            coordinator_epoch: NO_EPOCH,
             last_append_ms: 0,
             transaction_start: None,
         }
@@ -170,6 +179,8 @@ pub struct Known {
     pub last_sequence: i32,
     /// Largest timestamp of its last batch, the marker of a transaction included.
     pub last_timestamp: TimestampMs,
+    /// Epoch of the coordinator that ended its last transaction, -1 if that is not known.
+    pub coordinator_epoch: i32,
     /// First offset of its open transaction.
     pub transaction_start: Option<Offset>,
 }
@@ -212,6 +223,7 @@ impl Producers {
                 epoch: producer.epoch,
                 last_sequence: last_sequence.unwrap_or(NO_SEQUENCE),
                 last_timestamp: producer.last_timestamp,
+                coordinator_epoch: producer.coordinator_epoch,
                 transaction_start: producer.transaction_start,
             }
         });
@@ -301,6 +313,13 @@ impl Producers {
         }
     }
 
+    /// Takes in what only the record of a marker tells, once the marker was appended.
+    pub fn learn_coordinator(&mut self, producer_id: i64, coordinator_epoch: i32) {
+        if let Some(producer) = self.producers.get_mut(&producer_id) {
+            producer.coordinator_epoch = coordinator_epoch;
+        }
+    }
+
     /// Offset of the last record of each producer, for compaction to keep its batch.
     pub fn last_offsets(&self) -> HashMap<i64, Offset> {
         let last = |producer: &Producer| producer.batches().last().map(|batch| batch.last_offset);
@@ -327,12 +346,12 @@ impl Producers {
 
     /// The state as bytes, big-endian: version (u8), number of producers (u32), for each in order
     /// of its ID: ID (i64), epoch (i16), last append (i64, ms), maximum timestamp of the last batch
-    /// or marker (i64, ms; absent in version 1), first offset of the open transaction (i64, -1 for
-    /// none), number of batches (u8, at most 5), for each: base sequence (i32), last offset delta
-    /// (i32), last offset (i64), maximum timestamp (i64). At the end a CRC-32C of all bytes before
-    /// it (u32).
+    /// or marker (i64, ms), coordinator epoch (i32; both absent in version 1), first offset of the
+    /// open transaction (i64, -1 for none), number of batches (u8, at most 5), for each: base
+    /// sequence (i32), last offset delta (i32), last offset (i64), maximum timestamp (i64). At the
+    /// end a CRC-32C of all bytes before it (u32).
     pub fn encode(&self) -> Vec<u8> {
-        let size = PRODUCER_SIZE + 8 + WINDOW * BATCH_SIZE;
+        let size = PRODUCER_SIZE + MARKER_SIZE + WINDOW * BATCH_SIZE;
         let mut out = Vec::with_capacity(9 + self.producers.len() * size);
         out.push(VERSION);
         let count = u32::try_from(self.producers.len()).expect("so many do not fit in memory");
@@ -345,6 +364,7 @@ impl Producers {
             out.extend_from_slice(&producer.epoch.to_be_bytes());
             out.extend_from_slice(&producer.last_append_ms.to_be_bytes());
             out.extend_from_slice(&producer.last_timestamp.to_be_bytes());
+            out.extend_from_slice(&producer.coordinator_epoch.to_be_bytes());
             let start = producer.transaction_start.unwrap_or(NO_OFFSET);
             out.extend_from_slice(&start.to_be_bytes());
             out.push(producer.count);
@@ -368,7 +388,7 @@ impl Producers {
         }
         let mut fields = Fields(body);
         let [version] = fields.take()?;
-        if !(VERSION_WITHOUT_TIMESTAMP..=VERSION).contains(&version) {
+        if !(VERSION_WITHOUT_MARKERS..=VERSION).contains(&version) {
             return Err(DecodeError::Version(version));
         }
         let count = u32::from_be_bytes(fields.take()?) as usize;
@@ -402,8 +422,9 @@ impl Fields<'_> {
     fn producer(&mut self, version: u8) -> Result<Producer, DecodeError> {
         let mut producer = Producer::new(i16::from_be_bytes(self.take()?));
         producer.last_append_ms = i64::from_be_bytes(self.take()?);
-        if version > VERSION_WITHOUT_TIMESTAMP {
+        if version > VERSION_WITHOUT_MARKERS {
             producer.last_timestamp = i64::from_be_bytes(self.take()?);
+            producer.coordinator_epoch = i32::from_be_bytes(self.take()?);
         }
         let start = i64::from_be_bytes(self.take()?);
         producer.transaction_start = (start != NO_OFFSET).then_some(start);
@@ -419,7 +440,7 @@ impl Fields<'_> {
                 timestamp: i64::from_be_bytes(self.take()?),
             });
         }
-        if let (VERSION_WITHOUT_TIMESTAMP, Some(last)) = (version, producer.batches().last()) {
+        if let (VERSION_WITHOUT_MARKERS, Some(last)) = (version, producer.batches().last()) {
             producer.last_timestamp = last.timestamp;
         }
         Ok(producer)

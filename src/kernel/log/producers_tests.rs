@@ -186,7 +186,8 @@ fn the_bytes_are_fixed() {
     producers.append(&at(7, batch(9, 1, 2, 3)), 4);
     let timestamp = &[0, 0, 0, 0, 0, 0, 0x03, 0xea][..];
     let expected = |version: u8| {
-        let of_version = if version == 1 { &[] } else { timestamp };
+        let of_markers = [timestamp, &[0xff; 4]].concat();
+        let of_version = if version == 1 { &[] } else { &of_markers[..] };
         [
             &[version][..],
             &[0, 0, 0, 1],
@@ -235,6 +236,6 @@ fn damaged_bytes_are_errors() {
     let huge = with_crc(vec![2, 0xff, 0xff, 0xff, 0xff]);
     assert_eq!(Producers::decode(&huge), Err(DecodeError::Length));
     let mut six = body;
-    six[5 + PRODUCER_SIZE + 8 - 1] = 6;
+    six[5 + PRODUCER_SIZE + MARKER_SIZE - 1] = 6;
     assert_eq!(Producers::decode(&with_crc(six)), Err(DecodeError::Length));
 }

@@ -48,6 +48,15 @@ pub fn marker(header: &BatchHeader, batch: &[u8]) -> Option<Marker> {
     }
 }
 
+/// Epoch of the coordinator that wrote a marker, `None` if it does not tell.
+pub fn coordinator_epoch(header: &BatchHeader, batch: &[u8]) -> Option<i32> {
+    marker(header, batch)?;
+    let record = records::read_records(batch, MARKER_BYTES_MAX).next()?.ok()?;
+    // Behind the version.
+    let epoch = record.value.as_ref()?.get(2..6)?;
+    Some(i32::from_be_bytes(epoch.try_into().ok()?))
+}
+
 /// What became of the transaction that a batch belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
