@@ -52,6 +52,23 @@ fn metrics(text: &str) -> BTreeSet<&str> {
     named
 }
 
+/// Checks that there are the labels by which expressions gather.
+fn check_labels(expression: &str) {
+    let labels = labels();
+    for list in expression.split(" by (").skip(1) {
+        for label in list.split(')').next().unwrap_or_default().split(',').map(str::trim) {
+            assert!(labels.contains(label), "there is no label {label}");
+        }
+    }
+}
+
+/// All labels of all metrics, and those that Prometheus gives.
+fn labels() -> BTreeSet<&'static str> {
+    let mut labels: BTreeSet<&str> = table::rows().flat_map(|row| row.labels).copied().collect();
+    labels.extend(["instance", "job", "le"]);
+    labels
+}
+
 #[test]
 fn the_dashboard_asks_for_metrics_and_labels_that_exist() {
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
@@ -65,24 +82,27 @@ fn the_dashboard_asks_for_metrics_and_labels_that_exist() {
     }
     // A dashboard that forgets most of what there is would be no use.
     assert!(used.len() * 4 > table::rows().count() * 3, "only {} metrics are shown", used.len());
-    let mut labels: BTreeSet<&str> = table::rows().flat_map(|row| row.labels).copied().collect();
-    labels.extend(["instance", "job", "le"]);
+    expressions.iter().for_each(|expression| check_labels(expression));
+    let labels = labels();
     for legend in texts(&dashboard, "legendFormat") {
         for label in legend.split("{{").skip(1).filter_map(|rest| rest.split("}}").next()) {
-            assert!(labels.contains(label), "there is no label {label}");
-        }
-    }
-    for list in expressions.iter().flat_map(|text| text.split(" by (").skip(1)) {
-        for label in list.split(')').next().unwrap_or_default().split(',').map(str::trim) {
             assert!(labels.contains(label), "there is no label {label}");
         }
     }
 }
 
 #[test]
-fn the_rules_ask_for_metrics_that_exist() {
+fn the_rules_ask_for_metrics_and_labels_that_exist() {
     let used = metrics(RULES);
     assert!(used.contains("felice_ready") && used.contains("felice_group_lag"), "{used:?}");
+    check_labels(RULES);
+    let (labels, is_part) = (labels(), |c: char| c.is_ascii_alphanumeric() || c == '_');
+    let mut named = RULES.split("$labels.").skip(1).peekable();
+    assert!(named.peek().is_some());
+    for rest in named {
+        let label = rest.split(|c| !is_part(c)).next().unwrap_or_default();
+        assert!(labels.contains(label), "there is no label {label}");
+    }
 }
 
 #[test]
