@@ -118,27 +118,32 @@ class Bench:
         """Throughput and CPU of a load: per GB for 1 KiB records, per million for small ones."""
         seconds, records = result["seconds"], result["records"]
         if size == KIB:
-            self.add(
-                broker,
-                Figure(load, durability, "throughput", "MB/s", "higher"),
-                records * size / seconds / 1e6,
-            )
-            self.add(
-                broker,
-                Figure(load, durability, "broker CPU", "s per GB", "lower", bar),
-                result["cpu"] / (records * size / 1e9),
-            )
+            rate, flow = "MB/s", records * size / 1e6
+            cost, amount = "s per GB", records * size / 1e9
         else:
-            self.add(
-                broker,
-                Figure(load, durability, "throughput", "thousand records/s", "higher"),
-                records / seconds / 1e3,
-            )
-            self.add(
-                broker,
-                Figure(load, durability, "broker CPU", "s per million", "lower", bar),
-                result["cpu"] / (records / 1e6),
-            )
+            rate, flow = "thousand records/s", records / 1e3
+            cost, amount = "s per million", records / 1e6
+        self.add(broker, Figure(load, durability, "throughput", rate, "higher"), flow / seconds)
+        self.add(
+            broker,
+            Figure(load, durability, "broker CPU", cost, "lower", bar),
+            result["cpu"] / amount,
+        )
+
+    def add_singles(self, broker, load, durability, words, result, times=None, ratio=None):
+        """Throughput and CPU of records that travel alone; `words` are what the figures call one
+        of them and many."""
+        one, many = words
+        self.add(
+            broker,
+            Figure(load, durability, "throughput", f"thousand {many}/s", "higher", times=times),
+            result["records"] / result["seconds"] / 1e3,
+        )
+        self.add(
+            broker,
+            Figure(load, durability, "broker CPU", f"µs per {one}", "lower", ratio),
+            result["cpu"] / result["records"] * 1e6,
+        )
 
     def add_quantiles(self, broker, load, durability, result, key, what):
         for quantile in ("p50", "p99"):
@@ -242,17 +247,8 @@ def one_record(bench, broker, kind, durability, title, words, connections, depth
         depth=depth,
         acks=-1 if fsync else 1,
     )
-    (one, many), (times, ratio) = words, bars
-    bench.add(
-        broker,
-        Figure(title, durability, "throughput", f"thousand {many}/s", "higher", times=times),
-        result["records"] / result["seconds"] / 1e3,
-    )
-    bench.add(
-        broker,
-        Figure(title, durability, "broker CPU", f"µs per {one}", "lower", ratio),
-        result["cpu"] / result["records"] * 1e6,
-    )
+    times, ratio = bars
+    bench.add_singles(broker, title, durability, words, result, times, ratio)
     bench.add_quantiles(broker, title, durability, result, "ack_us", "ack")
 
 
@@ -294,16 +290,7 @@ def single_client(bench, broker):
         conf__batch__num__messages=1,
         conf__queue__buffering__max__messages=1000,
     )
-    bench.add(
-        broker,
-        Figure(title, CACHE, "throughput", "thousand batches/s", "higher"),
-        result["records"] / result["seconds"] / 1e3,
-    )
-    bench.add(
-        broker,
-        Figure(title, CACHE, "broker CPU", "µs per batch", "lower", 0.1),
-        result["cpu"] / result["records"] * 1e6,
-    )
+    bench.add_singles(broker, title, CACHE, ("batch", "batches"), result, ratio=0.1)
 
 
 def latency(rate, size, seconds, durability, title):
