@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::AtomicU32;
 
 use super::*;
 use crate::clock::Manual;
@@ -17,24 +16,20 @@ use crate::storage::cleaning::Settings;
 use crate::storage::disk::Disk;
 use crate::storage::flusher::Flusher;
 use crate::storage::layout;
-use crate::storage::partition::Durability;
 use crate::storage::reader;
-use crate::storage::rocks::Rocks;
-use crate::storage::space::Space;
-use std::sync::atomic::Ordering;
-
-static FOLDERS: AtomicU32 = AtomicU32::new(0);
+use crate::storage::tests::place::{Open, Place};
 
 const ID: TopicIdPartition = TopicIdPartition { topic_id: Uuid([9; 16]), partition: 0 };
 const NOW: i64 = 1_000_000;
 const MAX: usize = 1 << 20;
 
 struct House {
-    folder: PathBuf,
     partitions: Arc<Partitions>,
     partition: Arc<Partition>,
     clock: Clock,
+    // Ends before its folder goes.
     _flusher: Flusher,
+    place: Place,
 }
 
 const SETTINGS: Settings = Settings {
@@ -44,24 +39,12 @@ const SETTINGS: Settings = Settings {
     bytes_per_second_max: u64::MAX,
 };
 
-fn new_folder() -> PathBuf {
-    let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
-    let folder =
-        std::env::temp_dir().join(format!("felice-cleaner-{}-{number}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    folder
+fn open_at(place: Place) -> House {
+    open_with(place, 1_000)
 }
 
-fn open_at(folder: PathBuf) -> House {
-    open_with(folder, 1_000)
-}
-
-fn open_with(folder: PathBuf, delete_retention_ms: i64) -> House {
-    let rocks = Arc::new(Rocks::open(&folder.join(layout::ROCKS), Space::unlimited()).unwrap());
-    let flusher = Flusher::start(Arc::clone(&rocks), Arc::default(), Space::unlimited()).unwrap();
-    let durability = Durability::Fsync;
-    let (handle, traffic) = (flusher.handle(), Arc::default());
-    let partitions = Partitions::new(Disk::Os, folder.clone(), rocks, handle, durability, traffic);
+fn open_with(place: Place, delete_retention_ms: i64) -> House {
+    let Open { partitions, flusher } = place.open();
     let mut config = TopicConfig::resolve(&BrokerDefaults::default(), &BTreeMap::new());
     config.segment_bytes = 4096;
     config.index_interval_bytes = 200;
@@ -73,18 +56,13 @@ fn open_with(folder: PathBuf, delete_retention_ms: i64) -> House {
     partitions.open(ID, &Arc::from("t"), Arc::new(config), 0, NOW).unwrap();
     let partition = partitions.get(&ID).unwrap();
     let partitions = Arc::new(partitions);
-    House {
-        folder,
-        partitions,
-        partition,
-        clock: Clock::Manual(Arc::new(Manual::at(NOW))),
-        _flusher: flusher,
-    }
+    let clock = Clock::Manual(Arc::new(Manual::at(NOW)));
+    House { partitions, partition, clock, _flusher: flusher, place }
 }
 
 impl House {
     fn new() -> House {
-        open_at(new_folder())
+        open_at(Place::empty())
     }
 
     fn worker(&self) -> Worker {
@@ -149,9 +127,19 @@ impl House {
 
     /// Stops without storing anything, as a crash does, and opens what is on the disk.
     fn crash(self) -> House {
-        let folder = self.folder.clone();
-        drop(self);
-        open_at(folder)
+        open_at(self.leave())
+    }
+
+    /// The same, and RocksDB is lost.
+    fn crash_without_rocks(self) -> House {
+        let place = self.leave();
+        place.forget_rocks();
+        open_at(place)
+    }
+
+    fn leave(self) -> Place {
+        let House { place, .. } = self;
+        place
     }
 }
 
@@ -190,10 +178,8 @@ fn without_rocksdb_the_compacted_log_reads_the_same() {
     house.fill(0, 200);
     assert!(house.worker().clean_dirtiest());
     house.fill(200, 5);
-    let (after, folder) = (house.records(), house.folder.clone());
-    drop(house);
-    fs::remove_dir_all(folder.join(layout::ROCKS)).unwrap();
-    let house = open_at(folder);
+    let after = house.records();
+    let house = house.crash_without_rocks();
     assert_eq!(house.records(), after);
     // The producer's last batch is known: a repetition is a duplicate, the next one fits.
     house.put(5, 2 * 204, "x", None);
@@ -211,10 +197,7 @@ fn a_silent_producer_is_remembered_by_an_empty_batch() {
     house.fill(0, 200);
     assert!(house.worker().clean_dirtiest());
     assert!(house.records().iter().all(|(_, _, value)| value.as_deref() != Some("old")));
-    let folder = house.folder.clone();
-    drop(house);
-    fs::remove_dir_all(folder.join(layout::ROCKS)).unwrap();
-    let house = open_at(folder);
+    let house = house.crash_without_rocks();
     let before = house.records().len();
     house.put(77, 0, "key0", Some("old"));
     assert_eq!(house.records().len(), before, "still a duplicate");
@@ -288,10 +271,7 @@ fn a_crash_at_any_step_of_a_swap_loses_nothing() {
         for path in &olds[..renamed] {
             fs::rename(path, path.with_extension("log.deleted")).unwrap();
         }
-        let root = house.folder.clone();
-        drop(house);
-        fs::remove_dir_all(root.join(layout::ROCKS)).unwrap();
-        let house = open_at(root);
+        let house = house.crash_without_rocks();
         assert_eq!(house.table(), table, "step {step}");
         assert_eq!(house.records(), if step == 0 { before } else { after }, "step {step}");
         assert!(house.files().iter().all(|name| name.ends_with(".log")), "{:?}", house.files());
@@ -347,18 +327,15 @@ fn leader_epochs_begin_where_they_did_although_their_first_batches_are_gone() {
     let epochs = house.partition.state().log.epochs.clone();
     assert_eq!(epochs.entries().len(), 4);
     assert!(house.worker().clean_dirtiest());
-    let root = house.folder.clone();
-    drop(house);
-    fs::remove_dir_all(root.join(layout::ROCKS)).unwrap();
-    let kept = layout::partition_folder(&root, ID).join(layout::LEADER_EPOCHS);
-    let house = open_at(root.clone());
+    let house = house.crash_without_rocks();
     assert_eq!(house.partition.state().log.epochs, epochs);
-    drop(house);
     // Without the file they begin with what is left, and a damaged one counts for nothing.
+    let kept = house.partition.folder.join(layout::LEADER_EPOCHS);
     let bytes = fs::read(&kept).unwrap();
+    let place = house.leave();
     fs::write(&kept, &bytes[1..]).unwrap();
-    fs::remove_dir_all(root.join(layout::ROCKS)).unwrap();
-    let house = open_at(root);
+    place.forget_rocks();
+    let house = open_at(place);
     assert_ne!(house.partition.state().log.epochs, epochs);
 }
 
@@ -414,10 +391,10 @@ fn of_a_log_with_transactions_stays_what_kafka_lets_stay() {
     for name in ["tv1", "tv2"] {
         let recorded = Path::new(env!("CARGO_MANIFEST_DIR"));
         let recorded = recorded.join("protocol-tests/data/compaction").join(name);
-        let root = new_folder();
+        let place = Place::empty();
         let log = fs::read(recorded.join("before.log")).unwrap();
-        write_recorded(&layout::partition_folder(&root, ID), &log);
-        let mut house = open_with(root, 10_000);
+        write_recorded(&layout::partition_folder(&place.folder, ID), &log);
+        let mut house = open_with(place, 10_000);
         let known = house.partition.state().log.producers.known();
         assert_eq!((known.len(), house.partition.last_stable_offset()), (5, 390));
         let rounds = fs::read_to_string(recorded.join("rounds.txt")).unwrap();
@@ -436,10 +413,9 @@ fn of_a_log_with_transactions_stays_what_kafka_lets_stay() {
             }
         }
         // A start that finds no fold reads the same of what is left.
-        let root = house.folder.clone();
-        drop(house);
-        fs::remove_dir_all(root.join(layout::ROCKS)).unwrap();
-        house = open_with(root, 10_000);
+        let place = house.leave();
+        place.forget_rocks();
+        house = open_with(place, 10_000);
         assert_eq!(house.partition.last_stable_offset(), 390);
         let again = house.partition.state().log.producers.known();
         for (known, again) in known.iter().zip(&again) {

@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::append::Prepared;
 use super::disk::Disk;
@@ -16,6 +15,7 @@ use super::reader::{self, Patience, Read};
 use super::rocks::Rocks;
 use super::sim_disk::{Faults, Plant, SimDisk};
 use super::space::Space;
+use super::tests::place::Place;
 use super::{cleaner, janitor, layout};
 use crate::clock::{Clock, Manual};
 use crate::config::dynamic::{BrokerDefaults, TopicConfig};
@@ -23,20 +23,13 @@ use crate::kernel::batch::{BatchBuilder, BatchHeader};
 use crate::kernel::records::read_records;
 use crate::kernel::types::{Offset, TopicIdPartition, Uuid};
 
-static FOLDERS: AtomicU32 = AtomicU32::new(0);
-
 const ID: TopicIdPartition = TopicIdPartition { topic_id: Uuid([5; 16]), partition: 0 };
 const NOW: i64 = 1_000_000;
 
-struct Place {
-    folder: PathBuf,
+/// A folder, and the disk that it seems to lie on.
+struct Stand {
+    place: Place,
     disk: Arc<SimDisk>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
-    }
 }
 
 /// A broker's storage, as long as it runs.
@@ -47,18 +40,15 @@ struct Life {
     partition: Arc<Partition>,
 }
 
-impl Place {
-    fn new(seed: u64) -> Place {
-        let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
-        let name = format!("felice-power-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        fs::create_dir_all(&folder).unwrap();
-        let disk = Arc::new(SimDisk::new(&folder, seed, Faults::default(), Plant::Sound));
-        Place { folder, disk }
+impl Stand {
+    fn new(seed: u64) -> Stand {
+        let place = Place::empty();
+        let disk = Arc::new(SimDisk::new(&place.folder, seed, Faults::default(), Plant::Sound));
+        Stand { place, disk }
     }
 
     fn rocks(&self) -> PathBuf {
-        self.folder.join(layout::ROCKS)
+        self.place.folder.join(layout::ROCKS)
     }
 
     fn synced_rocks(&self) -> PathBuf {
@@ -71,7 +61,7 @@ impl Place {
         let flusher = Flusher::stepped(space);
         let partitions = Partitions::new(
             Disk::Simulated(Arc::clone(&self.disk)),
-            self.folder.clone(),
+            self.place.folder.clone(),
             Arc::clone(&rocks),
             flusher.handle(),
             Durability::Fsync,
@@ -139,8 +129,8 @@ fn copy(from: &Path, to: &Path) {
 #[test]
 fn compaction_lets_nothing_durable_go_for_what_a_power_cut_may_take() {
     for seed in 0..60 {
-        let place = Place::new(seed);
-        let life = place.start(true);
+        let stand = Stand::new(seed);
+        let life = stand.start(true);
         life.put("key", false);
         life.put("large", true);
         life.sync();
@@ -148,40 +138,40 @@ fn compaction_lets_nothing_durable_go_for_what_a_power_cut_may_take() {
         life.put("key", false);
         life.put("active", true);
         // Some syncs of the cleaning fail, and in some seeds only the last.
-        place.disk.set_faults(Faults { sync_fails: 3_000, ..Faults::default() });
+        stand.disk.set_faults(Faults { sync_fails: 3_000, ..Faults::default() });
         life.clean();
         drop(life);
-        place.disk.set_faults(Faults::default());
-        place.disk.crash();
-        assert!(place.start(true).keys().contains(&"key".to_owned()), "seed {seed}");
+        stand.disk.set_faults(Faults::default());
+        stand.disk.crash();
+        assert!(stand.start(true).keys().contains(&"key".to_owned()), "seed {seed}");
     }
 }
 
 #[test]
 fn no_checkpoint_from_before_a_compaction_comes_back() {
-    let place = Place::new(1);
-    let life = place.start(true);
+    let stand = Stand::new(1);
+    let life = stand.start(true);
     life.put("first", false);
     janitor::checkpoint_grown(&life.partitions);
-    copy(&place.rocks(), &place.synced_rocks());
+    copy(&stand.rocks(), &stand.synced_rocks());
     life.put("second", true);
     life.put("first", true);
     life.put("third", true);
     life.sync();
     assert!(life.clean());
     drop(life);
-    place.disk.crash();
+    stand.disk.crash();
     // What RocksDB had not synced is gone.
-    fs::remove_dir_all(place.rocks()).unwrap();
-    fs::rename(place.synced_rocks(), place.rocks()).unwrap();
-    assert_eq!(place.start(true).keys(), ["second", "first", "third"]);
+    fs::remove_dir_all(stand.rocks()).unwrap();
+    fs::rename(stand.synced_rocks(), stand.rocks()).unwrap();
+    assert_eq!(stand.start(true).keys(), ["second", "first", "third"]);
 }
 
 #[test]
 fn segments_that_retention_removed_do_not_come_back() {
     for seed in 0..20 {
-        let place = Place::new(seed);
-        let life = place.start(false);
+        let stand = Stand::new(seed);
+        let life = stand.start(false);
         for _ in 0..6 {
             life.put("key", true);
         }
@@ -191,8 +181,8 @@ fn segments_that_retention_removed_do_not_come_back() {
         let (start, folder) = (life.partition.log_start_offset(), life.partition.folder.clone());
         assert_eq!(start, 6);
         drop(life);
-        place.disk.crash();
-        let _life = place.start(false);
+        stand.disk.crash();
+        let _life = stand.start(false);
         let files = Disk::Os.list(&folder).unwrap();
         let bases: Vec<_> = files.iter().filter_map(|e| layout::segment_base(&e.name)).collect();
         assert_eq!(bases, [start], "seed {seed}");
@@ -202,27 +192,27 @@ fn segments_that_retention_removed_do_not_come_back() {
 #[test]
 fn what_a_failed_sync_left_in_the_page_cache_does_not_pass_for_durable() {
     for seed in 0..20 {
-        let place = Place::new(seed);
-        let life = place.start(false);
+        let stand = Stand::new(seed);
+        let life = stand.start(false);
         life.put("kept", false);
         life.sync();
-        place.disk.set_faults(Faults { sync_fails: 10_000, ..Faults::default() });
+        stand.disk.set_faults(Faults { sync_fails: 10_000, ..Faults::default() });
         life.put("doubtful", false);
         life.sync();
         let online = life.partition.check_online();
         assert!(matches!(online, Err(StorageError::Poisoned)), "{online:?}");
         drop(life);
         // The process is started again; the machine went on all the time.
-        place.disk.restart();
-        place.disk.set_faults(Faults::default());
-        let life = place.start(false);
+        stand.disk.restart();
+        stand.disk.set_faults(Faults::default());
+        let life = stand.start(false);
         let offset = life.put("acknowledged", false);
         life.sync();
         assert!(life.partition.synced_offset() > offset);
         drop(life);
-        place.disk.crash();
-        fs::remove_dir_all(place.rocks()).unwrap();
-        let keys = place.start(false).keys();
+        stand.disk.crash();
+        fs::remove_dir_all(stand.rocks()).unwrap();
+        let keys = stand.start(false).keys();
         assert_eq!(keys.first().unwrap(), "kept", "seed {seed}");
         assert_eq!(keys.last().unwrap(), "acknowledged", "seed {seed}");
     }
@@ -230,18 +220,18 @@ fn what_a_failed_sync_left_in_the_page_cache_does_not_pass_for_durable() {
 
 #[test]
 fn a_reader_waits_at_the_end_of_a_log_whose_last_records_are_lost() {
-    let place = Place::new(1);
-    let life = place.start(false);
+    let stand = Stand::new(1);
+    let life = stand.start(false);
     life.put("kept", false);
     let size = life.partition.state().log.size();
     life.put("lost", false);
     life.partition.roll(&mut life.partition.state()).unwrap();
     let file = layout::segment_file(&life.partition.folder, 0);
     drop(life);
-    fs::remove_dir_all(place.rocks()).unwrap();
-    let disk = Disk::Simulated(Arc::clone(&place.disk));
+    fs::remove_dir_all(stand.rocks()).unwrap();
+    let disk = Disk::Simulated(Arc::clone(&stand.disk));
     disk.set_size(&disk.open_segment(&file).unwrap(), size).unwrap();
-    let life = place.start(false);
+    let life = stand.start(false);
     let read = |offset| {
         let indexes = life.partitions.indexes();
         reader::read(&life.partition, indexes, offset, 1 << 20, true, Patience::Wait)

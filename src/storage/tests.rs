@@ -36,10 +36,6 @@ impl Place {
         files.sort();
         files
     }
-
-    fn forget_rocks(&self) {
-        fs::remove_dir_all(self.folder.join(layout::ROCKS)).unwrap();
-    }
 }
 
 impl Open {

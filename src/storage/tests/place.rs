@@ -53,6 +53,11 @@ impl Place {
             Partitions::new(Disk::Os, folder, rocks, handle, durability, Arc::default());
         Open { partitions, flusher }
     }
+
+    /// Loses all that can be rebuilt.
+    pub fn forget_rocks(&self) {
+        std::fs::remove_dir_all(self.folder.join(layout::ROCKS)).unwrap();
+    }
 }
 
 impl Drop for Place {
