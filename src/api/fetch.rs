@@ -137,7 +137,8 @@ fn open(cx: &Cx, request: FetchRequest) -> Result<Opened, session::Error> {
     let new_id = if epoch == session::INITIAL_EPOCH { sessions.fresh_id() } else { 0 };
     let forgotten = forgotten.collect();
     let id = if cx.version >= 7 { request.session_id } else { session::NO_SESSION };
-    let request = session::Request { id, epoch, by_id, wanted: list, forgotten, new_id };
+    let connection = cx.connection.id;
+    let request = session::Request { id, epoch, by_id, wanted: list, forgotten, new_id, connection };
     sessions.lock().open(cx.broker.clock.elapsed(), request)
 }
 

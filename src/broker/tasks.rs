@@ -7,13 +7,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Broker;
-use crate::kernel::types::TimestampMs;
 use crate::net;
 use crate::storage::janitor;
-use crate::storage::partitions::Partitions;
 
-/// How often logs that grew get a checkpoint, so that a restart after a crash reads little, and
-/// memory that is not used any more goes back to the system.
+/// How often logs that grew get a checkpoint, so that a restart after a crash reads little, what
+/// ended connections and deleted topics leave behind goes, and free memory goes back to the system.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Starts everything that runs until the broker stops.
@@ -24,11 +22,14 @@ pub(super) fn spawn(
 ) {
     tasks.spawn(keep_house(Arc::clone(broker), stopping.clone()));
     let idle = Duration::from_millis(broker.config.producers.id_expiration_check_interval_ms);
-    let checkpoint: Work = |partitions, _| {
-        janitor::checkpoint_grown(partitions);
+    let checkpoint: Work = |broker| {
+        janitor::checkpoint_grown(&broker.partitions);
+        broker.partitions.forget_removed();
+        broker.fetch_sessions.lock().sweep(broker.clock.elapsed());
         give_back_memory();
     };
-    for (interval, work) in [(CHECKPOINT_INTERVAL, checkpoint), (idle, janitor::expire_producers)] {
+    let expire: Work = |broker| janitor::expire_producers(&broker.partitions, broker.clock.now());
+    for (interval, work) in [(CHECKPOINT_INTERVAL, checkpoint), (idle, expire)] {
         tasks.spawn(repeat(Arc::clone(broker), stopping.clone(), interval, work));
     }
 }
@@ -64,10 +65,10 @@ fn give_back_memory() {
     }
 }
 
-/// Work on all partitions.
-type Work = fn(&Partitions, TimestampMs);
+/// Work that may wait for the disk.
+type Work = fn(&Broker);
 
-/// Does some work on the partitions now and then.
+/// Does some work now and then.
 async fn repeat(
     broker: Arc<Broker>,
     mut stopping: watch::Receiver<bool>,
@@ -80,8 +81,8 @@ async fn repeat(
             () = net::stopped(&mut stopping) => return,
             () = tokio::time::sleep(interval) => {}
         }
-        let (partitions, now) = (Arc::clone(&broker.partitions), broker.clock.now());
+        let broker = Arc::clone(&broker);
         // Work that failed says so, and is tried again.
-        let _ = tokio::task::spawn_blocking(move || work(&partitions, now)).await;
+        let _ = tokio::task::spawn_blocking(move || work(&broker)).await;
     }
 }

@@ -19,6 +19,9 @@ pub const NO_SESSION: i32 = 0;
 
 /// A session that was not used for so long may be evicted for another, as in Kafka.
 const EVICTABLE_AFTER_MS: i64 = 120_000;
+/// For so long the session of a connection that ended waits for its client to connect again. Kafka
+/// keeps it until another takes its slot; a client that finds it gone asks for everything once.
+const LEFT_KEPT_MS: i64 = 10_000;
 
 /// A topic as the request names it: by ID since version 13, by name before.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,6 +64,8 @@ pub struct Request {
     pub forgotten: Vec<(TopicKey, PartitionIndex)>,
     /// A fresh random session ID above 0, used if a session is made.
     pub new_id: i32,
+    /// The connection that asks.
+    pub connection: u64,
 }
 
 /// Why a session cannot be used. The session itself lives on.
@@ -129,6 +134,10 @@ struct Session {
     by_id: bool,
     created: i64,
     last_used: i64,
+    /// The connection that used it last.
+    connection: u64,
+    /// When that connection ended, if it has.
+    left: Option<i64>,
     next_place: u64,
     places: HashMap<Key, u64>,
     partitions: BTreeMap<u64, Remembered>,
@@ -166,7 +175,8 @@ impl Sessions {
             if request.epoch == FINAL_EPOCH {
                 return Ok(Opened::without_session(wanted));
             }
-            let session_id = self.create(now, request.new_id, request.by_id, &wanted);
+            let (id, by_id, connection) = (request.new_id, request.by_id, request.connection);
+            let session_id = self.create(now, id, by_id, connection, &wanted);
             let places = (0..wanted.len() as u64).collect();
             return Ok(Opened { session_id, incremental: false, wanted, places });
         }
@@ -182,6 +192,7 @@ impl Sessions {
             return Err(Error::UnknownId);
         }
         session.last_used = now;
+        (session.connection, session.left) = (request.connection, None);
         session.epoch = if session.epoch == i32::MAX { 1 } else { session.epoch + 1 };
         for key in &request.forgotten {
             session.forget(key);
@@ -204,7 +215,27 @@ impl Sessions {
         self.sessions.remove(&id);
     }
 
-    fn create(&mut self, now: i64, id: i32, by_id: bool, wanted: &[Wanted]) -> i32 {
+    /// Says that a connection has ended.
+    pub fn leave(&mut self, now: i64, connection: u64) {
+        for session in self.sessions.values_mut().filter(|session| session.connection == connection)
+        {
+            session.left = Some(now);
+        }
+    }
+
+    /// Forgets the sessions of connections that ended a while ago.
+    pub fn sweep(&mut self, now: i64) {
+        self.sessions.retain(|_, session| session.left.is_none_or(|at| now - at < LEFT_KEPT_MS));
+    }
+
+    fn create(
+        &mut self,
+        now: i64,
+        id: i32,
+        by_id: bool,
+        connection: u64,
+        wanted: &[Wanted],
+    ) -> i32 {
         let total: usize = self.sessions.values().map(|session| session.partitions.len()).sum();
         let too_many =
             wanted.len() > SESSION_PARTITIONS_MAX || total + wanted.len() > PARTITIONS_MAX;
@@ -219,6 +250,8 @@ impl Sessions {
             by_id,
             created: now,
             last_used: now,
+            connection,
+            left: None,
             next_place: 0,
             places: HashMap::with_capacity(wanted.len()),
             partitions: BTreeMap::new(),

@@ -14,7 +14,7 @@ fn wanted(partition: i32, offset: i64) -> Wanted {
 }
 
 fn request(id: i32, epoch: i32, wanted: Vec<Wanted>) -> Request {
-    Request { id, epoch, by_id: false, wanted, forgotten: Vec::new(), new_id: 77 }
+    Request { id, epoch, by_id: false, wanted, forgotten: Vec::new(), new_id: 77, connection: 1 }
 }
 
 fn answered(high_watermark: i64, has_records: bool) -> Answered {
@@ -153,4 +153,23 @@ fn an_answer_to_a_list_that_has_changed_meanwhile_finds_its_partitions() {
     assert_eq!(order(&next), [0, 3, 2]);
     let same = [answered(9, false), answered(10, false), answered(9, false)];
     assert_eq!(sessions.answer(&next, &same), [false; 3]);
+}
+
+#[test]
+fn the_session_of_an_ended_connection_waits_for_its_client_and_goes() {
+    let mut sessions = Sessions::new(2);
+    sessions.open(0, request(0, 0, vec![wanted(0, 5)])).unwrap();
+    sessions.leave(100, 2);
+    sessions.sweep(100 + LEFT_KEPT_MS);
+    assert_eq!(sessions.len(), 1, "it is another's");
+    sessions.leave(100, 1);
+    sessions.sweep(99 + LEFT_KEPT_MS);
+    let again = Request { connection: 3, ..request(77, 1, vec![]) };
+    assert!(sessions.open(101 + LEFT_KEPT_MS, again).is_ok());
+    sessions.leave(102 + LEFT_KEPT_MS, 1);
+    sessions.sweep(i64::MAX);
+    assert_eq!(sessions.len(), 1, "its client is back on another connection");
+    sessions.leave(200 + LEFT_KEPT_MS, 3);
+    sessions.sweep(200 + 2 * LEFT_KEPT_MS);
+    assert_eq!(sessions.open(0, request(77, 2, vec![])), Err(Error::UnknownId));
 }

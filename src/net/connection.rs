@@ -146,6 +146,8 @@ pub async fn serve(
         Ok(()) | Err(End::Closed) => tracing::debug!(%peer, "connection closed"),
         Err(End::Failed(error)) => tracing::debug!(%peer, %error, "connection failed"),
     }
+    let broker = &serving.broker;
+    broker.fetch_sessions.lock().leave(broker.clock.elapsed(), serving.facts.id);
 }
 
 impl Serving {

@@ -8,7 +8,7 @@ use super::rocks::{Changes, Rocks};
 use super::schema::{self, checkpoint::Checkpoint};
 use crate::kernel::log::index::SparseIndex;
 use crate::kernel::log::segment::Segment;
-use crate::kernel::types::Offset;
+use crate::kernel::types::{Offset, Uuid};
 
 /// The state of a partition at one moment.
 pub struct Captured {
@@ -66,12 +66,13 @@ pub fn forget_indexes(partition: &Partition, rocks: &Rocks, log_start_offset: Of
     rocks.commit(changes);
 }
 
-/// Removes everything stored for a partition.
-pub fn forget(partition: &Partition, rocks: &Rocks) {
+/// Removes everything stored for the partitions of a topic: one range for each type of key, for a
+/// database remembers each range that was removed until it has rewritten what lay there.
+pub fn forget_topic(topic_id: Uuid, rocks: &Rocks) {
     let mut changes = Changes::default();
-    changes.delete(&schema::checkpoint::key(partition.id));
-    changes.delete(&schema::cleaned_to::key(partition.id));
-    let indexes = schema::partition_key(schema::KeyType::SegmentIndex, partition.id);
-    changes.delete_range(&indexes, &schema::prefix_end(&indexes));
+    for kind in schema::KeyType::ALL {
+        let prefix = schema::topic_prefix(kind, topic_id);
+        changes.delete_range(&prefix, &schema::prefix_end(&prefix));
+    }
     rocks.commit(changes);
 }

@@ -86,7 +86,7 @@ impl Partitions {
             // A sync that has begun must not store a checkpoint after it was forgotten.
             drop(partition.sync_turn());
         }
-        removed.iter().for_each(|partition| checkpoint::forget(partition, self.rocks()));
+        checkpoint::forget_topic(topic_id, self.rocks());
         let folder = layout::topic_folder(self.data_folder(), topic_id);
         let condemned = folder.with_extension(&layout::DELETED[1..]);
         match self.disk().rename(&folder, &condemned) {

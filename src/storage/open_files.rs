@@ -53,6 +53,13 @@ impl OpenFiles {
         (0..open.len()).any(|_| close_oldest(&mut open))
     }
 
+    /// Forgets partitions that are gone: their places keep their memory.
+    pub fn forget_removed(&self) {
+        let mut open = self.lock();
+        open.retain(|partition| partition.strong_count() > 0);
+        open.shrink_to_fit();
+    }
+
     fn lock(&self) -> MutexGuard<'_, VecDeque<Weak<Partition>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -352,6 +352,11 @@ impl Partitions {
         ids.iter().filter_map(|id| by_id.remove(id)).collect()
     }
 
+    /// Lets go of what is only kept because partitions of deleted topics were once written to.
+    pub fn forget_removed(&self) {
+        self.open_files.forget_removed();
+    }
+
     /// Limits of a partition's log under a configuration.
     pub fn limits(&self, id: TopicIdPartition, config: &TopicConfig) -> Limits {
         Limits {

@@ -296,7 +296,8 @@ fn durability_follows_the_order() {
 #[test]
 fn a_deleted_topic_leaves_nothing_behind() {
     let place = Place::empty();
-    let open = place.open();
+    let mut open = place.open();
+    open.partitions.open_files = Arc::new(OpenFiles::new(1));
     let partition = open.partition();
     fill(&partition, 40);
     sync_partition(&partition, open.partitions.rocks());
@@ -308,6 +309,10 @@ fn a_deleted_topic_leaves_nothing_behind() {
     let mut keys = 0;
     open.partitions.rocks().scan(&[], |_, _| keys += 1);
     assert_eq!(keys, 0);
+    drop(partition);
+    assert!(open.partitions.open_files.is_full());
+    open.partitions.forget_removed();
+    assert!(!open.partitions.open_files.is_full());
 }
 
 fn metadata(open: &Open, folder: &Path) -> (MetadataLog, Image) {

@@ -6,6 +6,8 @@ pub mod cleaned_to;
 pub mod group_record;
 pub mod segment_index;
 
+use crate::kernel::types::{TopicIdPartition, Uuid};
+
 /// First byte of each key type.
 #[derive(Clone, Copy)]
 #[repr(u8)]
@@ -22,13 +24,28 @@ pub enum KeyType {
     CleanedTo = 5,
 }
 
-use crate::kernel::types::TopicIdPartition;
+impl KeyType {
+    /// All of them.
+    pub const ALL: [KeyType; 5] = [
+        KeyType::Checkpoint,
+        KeyType::SegmentIndex,
+        KeyType::GroupRecord,
+        KeyType::GroupApplied,
+        KeyType::CleanedTo,
+    ];
+}
+
+/// What all keys of `kind` for a topic begin with: type, topic ID.
+pub fn topic_prefix(kind: KeyType, topic_id: Uuid) -> Vec<u8> {
+    let mut key = Vec::with_capacity(32);
+    key.push(kind as u8);
+    key.extend_from_slice(&topic_id.0);
+    key
+}
 
 /// A key of `kind` for a partition: type, topic ID, partition number.
 pub fn partition_key(kind: KeyType, id: TopicIdPartition) -> Vec<u8> {
-    let mut key = Vec::with_capacity(32);
-    key.push(kind as u8);
-    key.extend_from_slice(&id.topic_id.0);
+    let mut key = topic_prefix(kind, id.topic_id);
     key.extend_from_slice(&id.partition.to_be_bytes());
     key
 }
