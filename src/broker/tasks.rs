@@ -24,6 +24,7 @@ pub(super) fn spawn(
     let idle = Duration::from_millis(broker.config.producers.id_expiration_check_interval_ms);
     let checkpoint: Work = |broker| {
         janitor::checkpoint_grown(&broker.partitions);
+        broker.partitions.rocks().flush_grown();
         broker.partitions.forget_removed();
         broker.fetch_sessions.lock().sweep(broker.clock.elapsed());
         give_back_memory();

@@ -17,6 +17,10 @@ use super::layout;
 use super::space::Space;
 
 const WRITE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+/// What must be in memory to be written to a file before the write buffer is full.
+const FLUSH_BYTES_MIN: u64 = 1024 * 1024;
+/// RocksDB's own word for it.
+const MEM_TABLES_SIZE: &str = "rocksdb.cur-size-all-mem-tables";
 const BLOCK_CACHE_BYTES: usize = 8 * 1024 * 1024;
 const OPEN_FILES_MAX: i32 = 64;
 const WAL_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -243,6 +247,15 @@ impl Rocks {
         }
     }
 
+    /// Writes what is in memory to files where that is worth a file, so that a quiet database takes
+    /// little memory. Waits for the device.
+    pub fn flush_grown(&self) {
+        let bytes = self.db.property_int_value(MEM_TABLES_SIZE).ok().flatten();
+        if bytes.is_some_and(|bytes| bytes >= FLUSH_BYTES_MIN) {
+            self.flush();
+        }
+    }
+
     /// Writes what is in memory to files and makes the log of changes durable. A failure other than
     /// a full disk ends the process.
     pub fn flush(&self) {
@@ -265,6 +278,27 @@ fn is_full(error: &rocksdb::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn much_in_memory_is_written_to_files_and_little_is_not() {
+        let folder = std::env::temp_dir().join(format!("felice-grown-{}", std::process::id()));
+        let rocks = Rocks::open(&folder, Space::unlimited()).unwrap();
+        let in_memory = || rocks.db.property_int_value(MEM_TABLES_SIZE).unwrap().unwrap();
+        let put = |key: u8, bytes: usize| {
+            let mut changes = Changes::default();
+            changes.put(&[key], &vec![key; bytes]);
+            rocks.commit(changes);
+        };
+        put(1, 100_000);
+        rocks.flush_grown();
+        assert!(in_memory() >= 100_000);
+        put(2, FLUSH_BYTES_MIN as usize);
+        rocks.flush_grown();
+        assert!(in_memory() < 100_000);
+        assert_eq!(rocks.get(&[1]).map(|value| value.len()), Some(100_000));
+        drop(rocks);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn a_failed_flush_on_a_thread_of_rocksdb_is_told_once_without_a_commit() {

@@ -191,6 +191,10 @@ impl Group {
     /// Takes a member out to be changed and put back, or to be dropped.
     pub(super) fn take_member(&mut self, member_id: &str) -> Option<Member> {
         let member = self.members.remove(member_id)?;
+        if self.members.is_empty() {
+            // An empty map keeps room for several members, which a thousand empty groups would hold.
+            self.members = BTreeMap::new();
+        }
         for (name, _) in &member.protocols {
             if let Some(count) = self.protocol_counts.get_mut(name) {
                 *count -= 1;
