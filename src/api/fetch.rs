@@ -124,7 +124,6 @@ fn wanted(topic: &FetchTopic, by_id: bool) -> impl Iterator<Item = Wanted> + '_ 
 fn open(cx: &Cx, request: FetchRequest) -> Result<Opened, session::Error> {
     let by_id = cx.version >= 13;
     let epoch = if cx.version >= 7 { request.session_epoch } else { FINAL_EPOCH };
-    let list = request.topics.iter().flat_map(|topic| wanted(topic, by_id)).collect();
     let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| {
         let key = if by_id {
             TopicKey::Id(topics::id_from_wire(topic.topic_id))
@@ -138,7 +137,8 @@ fn open(cx: &Cx, request: FetchRequest) -> Result<Opened, session::Error> {
     let forgotten = forgotten.collect();
     let id = if cx.version >= 7 { request.session_id } else { session::NO_SESSION };
     let connection = cx.connection.id;
-    let request = session::Request { id, epoch, by_id, wanted: list, forgotten, new_id, connection };
+    let wanted = request.topics.iter().flat_map(|topic| wanted(topic, by_id)).collect();
+    let request = session::Request { id, epoch, by_id, wanted, forgotten, new_id, connection };
     sessions.lock().open(cx.broker.clock.elapsed(), request)
 }
 

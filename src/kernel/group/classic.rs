@@ -192,7 +192,7 @@ impl Group {
     pub(super) fn take_member(&mut self, member_id: &str) -> Option<Member> {
         let member = self.members.remove(member_id)?;
         if self.members.is_empty() {
-            // An empty map keeps room for several members, which a thousand empty groups would hold.
+            // An empty map keeps room for several members: much where a thousand groups are empty.
             self.members = BTreeMap::new();
         }
         for (name, _) in &member.protocols {

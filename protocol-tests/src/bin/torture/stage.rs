@@ -120,8 +120,8 @@ impl Playing {
     }
 }
 
-/// All clients live on one thread, so that the load leaves a core to the broker, and it only runs
-/// while the broker and the probe do not need its own.
+/// All clients live on one thread, so that the load leaves a core to the broker, and it runs only
+/// while nobody else needs its own.
 fn play(stage: Stage, acts: impl FnOnce(&Stage) -> Vec<Act>) {
     give_way();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -147,8 +147,8 @@ fn play(stage: Stage, acts: impl FnOnce(&Stage) -> Vec<Act>) {
     local.block_on(&runtime.expect("a runtime can be started"), all);
 }
 
-/// Lets this thread run only where nothing else would. Thousands of clients on the machine of the
-/// broker take its time of themselves; what the broker's work for them costs others is the question.
+/// Lets this thread run only where nothing else would. Thousands of clients on the broker's own
+/// machine take its time of themselves; the question is what its work for them costs others.
 fn give_way() {
     let parameters = libc::sched_param { sched_priority: 0 };
     // SAFETY: it reads a valid struct; 0 is this thread.
