@@ -425,3 +425,122 @@ fn of_a_log_with_transactions_stays_what_kafka_lets_stay() {
         }
     }
 }
+
+/// A small generator of numbers, the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// Appends a batch as it is and gives it as it was stored.
+fn append(house: &House, builder: BatchBuilder) -> Vec<u8> {
+    let bytes = builder.build();
+    let mut stored = bytes.to_vec();
+    let batch = Prepared::new(BatchHeader::parse(&bytes).unwrap(), bytes);
+    let appended = house.partition.append(&mut [batch], NOW).pop().unwrap().unwrap();
+    batch::set_base_offset(&mut stored, appended.base_offset);
+    stored
+}
+
+/// Offset, key, value.
+type Seen = (Offset, Vec<u8>, Option<Vec<u8>>);
+
+/// The records that are committed, found by looking for the next marker.
+fn committed(log: &[Vec<u8>]) -> Vec<Seen> {
+    let head = |batch: &[u8]| BatchHeader::parse(batch).unwrap();
+    let mut seen = Vec::new();
+    for (at, batch) in log.iter().enumerate().filter(|(_, batch)| !head(batch).is_control()) {
+        let is_end = |other: &&Vec<u8>| {
+            head(other).is_control() && head(other).producer_id == head(batch).producer_id
+        };
+        let end = log[at..].iter().find(is_end);
+        let key = end.and_then(|end| read_records(end, MAX).next()).map(|record| record.unwrap());
+        let is_commit = key.is_some_and(|record| record.key.unwrap()[3] == 1);
+        if is_commit || !head(batch).is_transactional() {
+            for record in read_records(batch, MAX).map(Result::unwrap) {
+                let value = record.value.map(|value| value.to_vec());
+                seen.push((record.offset, record.key.unwrap().to_vec(), value));
+            }
+        }
+    }
+    seen
+}
+
+/// Sends batches of four producers, in and out of transactions, and takes down what was stored.
+fn act(house: &House, numbers: &mut Numbers, senders: &mut [(i16, i32, bool); 4]) -> Vec<u8> {
+    let number = numbers.below(4) as usize;
+    let (epoch, sequence, is_open) = &mut senders[number];
+    if *is_open && numbers.below(5) == 0 {
+        (*is_open, *epoch, *sequence) = (false, *epoch + 1, 0);
+        let marker = BatchBuilder::new().producer(number as i64, *epoch, -1);
+        let mut marker = marker.transactional().control();
+        let key = [0, 0, 0, numbers.below(2) as u8];
+        marker.append(NOW, Some(&key), Some(&[0, 0, 0, 0, 0, 7]), &[]);
+        return append(house, marker);
+    }
+    *is_open |= numbers.below(3) == 0;
+    let mut builder = BatchBuilder::new().producer(number as i64, *epoch, *sequence);
+    if *is_open {
+        builder = builder.transactional();
+    }
+    for _ in 0..=numbers.below(3) {
+        let key = format!("key{}", numbers.below(20));
+        let value = vec![b'v'; numbers.below(200) as usize];
+        let value = (numbers.below(4) > 0).then_some(&value[..]);
+        builder.append(NOW, Some(key.as_bytes()), value, &[]);
+    }
+    *sequence += builder.record_count();
+    append(house, builder)
+}
+
+#[test]
+fn readers_of_committed_records_lose_nothing_to_compactions_and_crashes() {
+    let mut rounds = 0;
+    for seed in 1..=2 {
+        let mut numbers = Numbers(seed);
+        let (mut house, mut written) = (House::new(), Vec::new());
+        let mut senders = [(0, 0, false); 4];
+        for step in 0..400 {
+            written.push(act(&house, &mut numbers, &mut senders));
+            match numbers.below(60) {
+                0 => house = house.crash(),
+                1 => house = house.crash_without_rocks(),
+                2..=5 => {
+                    let Clock::Manual(clock) = &house.clock else { unreachable!() };
+                    clock.advance(step);
+                    rounds += i32::from(house.worker().clean_dirtiest());
+                }
+                _ => continue,
+            }
+            let mut left = Vec::new();
+            reader::replay(&house.partition, house.partitions.indexes(), 0, |_, batch| {
+                left.push(batch.to_vec());
+                Ok(())
+            })
+            .unwrap();
+            let (before, after) = (committed(&written), committed(&left));
+            assert!(after.iter().all(|record| before.contains(record)), "seed {seed}, {step}");
+            let table = |seen: &[Seen]| -> BTreeMap<_, _> {
+                let newest: BTreeMap<Vec<u8>, _> =
+                    seen.iter().map(|(_, key, value)| (key.clone(), value.clone())).collect();
+                newest.into_iter().filter(|(_, value)| value.is_some()).collect()
+            };
+            assert_eq!(table(&after), table(&before), "seed {seed}, step {step}");
+            let stored = house.partitions.rocks().get(&schema::cleaned_to::key(ID));
+            let cleaned_to = stored.and_then(|value| schema::cleaned_to::decode(&value));
+            let Some(cleaned_to) = cleaned_to else { continue };
+            assert!(cleaned_to <= house.partition.last_stable_offset());
+            let behind = |seen: &[Seen]| -> Vec<_> {
+                seen.iter().filter(|record| record.0 >= cleaned_to).cloned().collect()
+            };
+            assert_eq!(behind(&after), behind(&before), "seed {seed}, step {step}");
+        }
+    }
+    assert!(rounds > 15, "{rounds}");
+}

@@ -239,3 +239,47 @@ fn damaged_bytes_are_errors() {
     six[5 + PRODUCER_SIZE + MARKER_SIZE - 1] = 6;
     assert_eq!(Producers::decode(&with_crc(six)), Err(DecodeError::Length));
 }
+
+#[test]
+fn a_marker_ends_a_transaction_and_may_begin_an_epoch() {
+    let transactional =
+        |epoch, sequence| BatchHeader { attributes: 1 << 4, ..batch(1, epoch, sequence, 1) };
+    let marker = |epoch| BatchHeader { attributes: 0b11 << 4, ..batch(1, epoch, -1, 1) };
+    let mut producers = Producers::new();
+    let append = |producers: &mut Producers, offset, header| {
+        assert_eq!(producers.check(&header), Verdict::Append);
+        producers.append(&at(offset, header), 50);
+    };
+    append(&mut producers, 10, transactional(0, 0));
+    append(&mut producers, 11, transactional(0, 1));
+    assert_eq!(producers.first_undecided(), Some(10));
+    // With the epoch it has, the sequence goes on behind.
+    append(&mut producers, 12, marker(0));
+    producers.learn_coordinator(1, 3);
+    assert_eq!(producers.first_undecided(), None);
+    assert!(producers.last_markers().is_empty());
+    assert_eq!(producers.check(&transactional(0, 3)), out_of_order(2, 3));
+    append(&mut producers, 13, transactional(0, 2));
+    assert_eq!(producers.first_undecided(), Some(13));
+    let before = producers.state(1);
+    append(&mut producers, 14, marker(1));
+    assert_eq!(producers.last_markers(), HashMap::from([(1, 1)]));
+    assert!(producers.last_offsets().is_empty());
+    let known = producers.known();
+    assert_eq!((known[0].epoch, known[0].last_sequence), (1, -1));
+    assert_eq!((known[0].last_timestamp, known[0].coordinator_epoch), (999, 3));
+    assert_eq!(Producers::decode(&producers.encode()), Ok(producers.clone()));
+    // Nobody goes on in the old epoch, and the new one begins at 0.
+    let old = Error::InvalidProducerEpoch { producer_id: 1, current: 1, found: 0 };
+    assert_eq!(producers.check(&transactional(0, 3)), Verdict::Reject(old));
+    assert_eq!(producers.check(&marker(0)), Verdict::Reject(old));
+    assert_eq!(producers.check(&transactional(1, 3)), out_of_order(0, 3));
+    assert_eq!(producers.check(&transactional(1, 0)), Verdict::Append);
+    // An append that came to nothing opens the transaction again.
+    producers.put_back(1, before);
+    assert_eq!(producers.first_undecided(), Some(13));
+    let bytes = producers.encode();
+    assert_eq!(Producers::decode(&bytes).unwrap().first_undecided(), Some(13));
+    producers.put_back(1, None);
+    assert_eq!(producers.first_undecided(), None);
+}

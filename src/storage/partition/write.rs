@@ -113,6 +113,9 @@ impl Partition {
             let State { undo, log, .. } = &mut *state;
             undo.note(log, &batch.header);
             log.append(&batch.header, now);
+            if batch.header.is_control() {
+                log.learn_marker(&batch.header, &[&batch.head[..], &batch.body[..]].concat());
+            }
             accepted.push(at);
             pending.bytes += batch.header.total_size();
             total += batch.header.total_size();
