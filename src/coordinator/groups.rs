@@ -451,14 +451,13 @@ impl Shared {
         Ok(shard)
     }
 
+    /// In order of their partitions: the same events have the same effects in the same order.
     fn all_shards(&self) -> Vec<Arc<Shard>> {
-        self.shards
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .flatten()
-            .cloned()
-            .collect()
+        let shards = self.shards.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = shards.values().flatten().cloned().collect();
+        drop(shards);
+        all.sort_unstable_by_key(|shard| shard.id());
+        all
     }
 
     fn now(&self) -> Now {

@@ -55,6 +55,10 @@ impl Disk {
 
     /// Opens a segment for reading and writing, creating it if needed.
     pub fn open_segment(&self, path: &Path) -> io::Result<File> {
+        #[cfg(test)]
+        if let Disk::Simulated(disk) = self {
+            disk.create()?;
+        }
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).open(path)?;
         self.opened(path, &file, false);
@@ -63,6 +67,10 @@ impl Disk {
 
     /// Creates an empty file, in the place of one that is there.
     pub fn create_file(&self, path: &Path) -> io::Result<File> {
+        #[cfg(test)]
+        if let Disk::Simulated(disk) = self {
+            disk.create()?;
+        }
         let file = File::create(path)?;
         self.opened(path, &file, true);
         Ok(file)
@@ -70,6 +78,7 @@ impl Disk {
 
     /// Opens a segment for reading.
     pub fn open_readonly(&self, path: &Path) -> io::Result<File> {
+        self.look()?;
         let file = File::open(path)?;
         self.opened(path, &file, false);
         Ok(file)
@@ -118,6 +127,7 @@ impl Disk {
 
     /// Everything that is in a file.
     pub fn read_file(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.look()?;
         fs::read(path)
     }
 
@@ -156,6 +166,10 @@ impl Disk {
 
     /// Gives a file or folder another name in the same folder. A file of that name goes.
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        #[cfg(test)]
+        if let Disk::Simulated(disk) = self {
+            disk.rename()?;
+        }
         fs::rename(from, to)?;
         #[cfg(test)]
         if let Disk::Simulated(disk) = self {
@@ -180,6 +194,7 @@ impl Disk {
 
     /// What is in a folder, in order of name; nothing if there is no such folder.
     pub fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        self.look()?;
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -210,6 +225,10 @@ impl Disk {
     pub fn create_folder(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
         let mut changed = Vec::new();
         if !folder.is_dir() {
+            #[cfg(test)]
+            if let Disk::Simulated(disk) = self {
+                disk.create()?;
+            }
             let missing = folder.ancestors().take_while(|folder| !folder.is_dir());
             changed.extend(missing.filter_map(Path::parent).map(Path::to_owned));
             fs::create_dir_all(folder)?;
@@ -301,6 +320,15 @@ impl Disk {
         }
     }
 
+    /// Lets a simulation keep something from being opened or listed.
+    fn look(&self) -> io::Result<()> {
+        #[cfg(test)]
+        if let Disk::Simulated(disk) = self {
+            disk.look()?;
+        }
+        Ok(())
+    }
+
     /// Tells a simulation of an open file.
     fn opened(&self, _path: &Path, _file: &File, _is_empty: bool) {
         #[cfg(test)]
@@ -326,6 +354,16 @@ impl Disk {
         if let Disk::Simulated(disk) = self {
             disk.forget_cached(file);
         }
+    }
+
+    /// Ends the process with one message and code 1: what the broker keeps for itself cannot be
+    /// written, so what follows could not be told from what was lost.
+    pub fn end_process(&self, reason: &str) -> ! {
+        #[cfg(test)]
+        if let Disk::Simulated(disk) = self {
+            disk.end_process(reason);
+        }
+        end_process(reason)
     }
 
     /// Whether a byte of a file can be read without waiting for the device.
@@ -361,8 +399,7 @@ pub fn start_write_back(file: &File, position: u64, length: u64) {
     }
 }
 
-/// Ends the process with one message and code 1: what the broker keeps for itself cannot be
-/// written, so what follows could not be told from what was lost.
+/// Ends the process as [`Disk::end_process`] does, for what is not reached through a disk.
 pub fn end_process(reason: &str) -> ! {
     tracing::error!("{reason}; the broker stops. Check the disk and start it again");
     // SAFETY: it takes no pointers. Nothing may run after it: the handlers of an orderly exit would

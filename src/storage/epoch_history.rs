@@ -31,11 +31,14 @@ pub fn read(disk: &Disk, folder: &Path) -> io::Result<Option<LeaderEpochs>> {
     }
 }
 
-/// Keeps the history of a partition, if the file does not tell it yet. Waits for the device.
+/// Keeps the history of a partition, if the file does not tell it yet. Waits for the device. A
+/// failed write takes the partition offline: where a sync failed, a later one tells nothing.
 pub fn keep(partition: &Partition) -> io::Result<()> {
     let epochs = partition.state().log.epochs.clone();
     if read(&partition.disk, &partition.folder)?.as_ref() == Some(&epochs) {
         return Ok(());
     }
-    partition.disk.replace_file(&partition.folder.join(layout::LEADER_EPOCHS), &epochs.encode())
+    let path = partition.folder.join(layout::LEADER_EPOCHS);
+    let kept = partition.disk.replace_file(&path, &epochs.encode());
+    kept.inspect_err(|error| partition.poison_unless_full(error))
 }

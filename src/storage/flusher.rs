@@ -142,7 +142,7 @@ impl FlusherHandle {
             self.shared.failed_folders().insert(folder.to_owned());
             if self.is_vital_to_process() {
                 let folder = folder.display();
-                disk::end_process(&format!("the folder {folder} cannot be synced: {error}"));
+                disk.end_process(&format!("the folder {folder} cannot be synced: {error}"));
             }
         }
         synced

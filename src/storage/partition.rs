@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Instant;
 
 use super::damage::Damages;
-use super::disk::{self, Disk, File};
+use super::disk::{Disk, File};
 use super::error::StorageError;
 use super::flusher::FlusherHandle;
 use super::folders::Moment;
@@ -20,6 +20,7 @@ use super::open_files::OpenFiles;
 use super::space;
 use super::waiters::{FetchWaiter, Fetches, Syncs};
 use crate::config::dynamic::TopicConfig;
+use crate::kernel::log::soundness::Damage;
 use crate::kernel::log::undo::Undo;
 use crate::kernel::log::{Limits, Log, Place};
 use crate::kernel::types::{LeaderEpoch, Offset, TopicIdPartition};
@@ -38,7 +39,7 @@ pub enum Durability {
 }
 
 /// Topics that the broker keeps its own state in. A failed write of theirs ends the process.
-const VITAL: [&str; 4] =
+pub const VITAL: [&str; 4] =
     ["__cluster_metadata", "__consumer_offsets", "__transaction_state", "__share_group_state"];
 
 /// One partition of a topic on this broker.
@@ -266,6 +267,14 @@ impl Partition {
         Ok(())
     }
 
+    /// The first known damage that reaches behind an offset.
+    pub fn damage_behind(&self, offset: Offset) -> Option<Damage> {
+        let state = self.state();
+        let segments = state.log.segments.iter();
+        let damages = segments.flat_map(|s| self.damages.of((s.base_offset, s.generation)));
+        damages.filter(|damage| damage.next_offset > offset).min_by_key(|damage| damage.offset)
+    }
+
     /// Looks a place up and opens the segment it lies in, as it is at this moment.
     pub fn locate(
         &self,
@@ -312,19 +321,24 @@ impl Partition {
         is_synced
     }
 
+    /// Ends the process if the broker keeps its own state here, which cannot be read or written.
+    pub fn end_if_vital(&self, done: &str, error: &std::io::Error) {
+        if self.is_vital && self.flusher.is_vital_to_process() {
+            let (topic, partition, folder) =
+                (&self.topic, self.id.partition, self.folder.display());
+            let what = format!("{topic}-{partition} in {folder}");
+            self.disk.end_process(&format!("{what} cannot be {done}: {error}"));
+        }
+    }
+
     /// Takes the partition offline after a failed write or sync: the first failure is the last. A
     /// broker that cannot keep its own state any more ends with it.
     pub fn poison(&self, error: &std::io::Error) {
         if self.poisoned.swap(true, Ordering::AcqRel) {
             return;
         }
+        self.end_if_vital("written", error);
         let folder = self.folder.display();
-        if self.is_vital && self.flusher.is_vital_to_process() {
-            disk::end_process(&format!(
-                "{}-{} in {folder} cannot be written: {error}",
-                self.topic, self.id.partition
-            ));
-        }
         tracing::error!(topic = %self.topic, partition = self.id.partition, %folder, %error,
             "a write failed: the partition is offline until the broker is restarted");
         self.sync_waiters.fail(&StorageError::Poisoned);

@@ -225,33 +225,35 @@ impl Scan<'_> {
         let from = files.partition_point(|(base_offset, _)| *base_offset < scan_from);
         for (at, (base_offset, size)) in files.iter().enumerate().skip(from) {
             let next = files.get(at + 1).map(|(next, _)| *next);
-            let Some(tail) = self.segment(*base_offset, *size, next)? else { continue };
+            let (size, tail) = self.segment(*base_offset, *size, next)?;
+            let Some(tail) = tail else { continue };
             let followed = match next {
                 Some(next) if self.place.any_sound(&files[at + 1..])? => Some(next),
                 _ => self.durable_to.filter(|durable_to| tail.offset < *durable_to),
             };
             if let Some(next_offset) = followed {
-                let kept = self.place.keep_tail(&mut self.log, *size, &tail, next_offset);
+                let kept = self.place.keep_tail(&mut self.log, size, &tail, next_offset);
                 self.damages.push(kept);
                 continue;
             }
             // From the end backwards, and the cut last: whenever this is interrupted, the next
             // start finds the bad batch again and goes on.
             self.place.set_aside_behind(files, *base_offset)?;
-            self.place.cut(*base_offset, *size, &tail)?;
-            self.cut += *size - tail.position;
+            self.place.cut(*base_offset, size, &tail)?;
+            self.cut += size - tail.position;
             return Ok(());
         }
         Ok(())
     }
 
-    /// Reads one segment from where the log ends. Answers what lies behind its last sound batch.
+    /// Reads one segment from where the log ends. Answers its size and what lies behind its last
+    /// sound batch.
     fn segment(
         &mut self,
         base_offset: Offset,
         size: u64,
         next: Option<Offset>,
-    ) -> io::Result<Option<Tail>> {
+    ) -> io::Result<(u64, Option<Tail>)> {
         // Only the last one stays open: there may be more segments than descriptors.
         for (_, file) in self.unsynced.drain(..) {
             self.place.disk.sync_data(&file)?;
@@ -260,19 +262,22 @@ impl Scan<'_> {
             self.log.segments.push(Segment::empty(base_offset));
         }
         if self.log.active().size == size {
-            return Ok(None);
+            return Ok((size, None));
         }
         let path = layout::segment_file(self.place.folder, base_offset);
         let file = Arc::new(self.place.disk.open_segment(&path)?);
         self.place.disk.forget_cached(&file, self.log.active().size);
+        // What was only in memory may have made it longer.
+        let size = self.place.disk.file_size(&file)?.min(size);
         self.unsynced.push((base_offset, file));
         let expected = Expected {
             least_offset: self.log.end_offset(),
             most_offset: next.unwrap_or_else(|| offset_max(base_offset)),
             least_epoch: self.log.epochs.latest().unwrap_or(-1),
         };
-        self.scanned += size - self.log.active().size;
-        self.place.walk(&mut self.log, size, expected, &mut self.damages)
+        self.scanned += size.saturating_sub(self.log.active().size);
+        let tail = self.place.walk(&mut self.log, size, expected, &mut self.damages)?;
+        Ok((size, tail))
     }
 
     /// Gives no offset twice: where the checkpoint knows more of the log than its files hold, it

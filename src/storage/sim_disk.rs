@@ -6,6 +6,8 @@
 //! may be lost, by sectors; names of one folder survive up to some change; what a failed sync did
 //! not write stays in the page cache, passes for clean, and is gone after the cut.
 
+mod chance;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, IoSlice};
@@ -16,6 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
 
+pub use self::chance::Chance;
 use super::layout;
 
 /// Bytes that a device writes as a whole.
@@ -24,37 +27,8 @@ const SECTOR_BYTES: usize = 512;
 /// Names in the root that no power cut touches: their fate is drawn by whoever owns them.
 const NOT_SIMULATED: &str = "rocksdb";
 
-/// Random numbers that only depend on their seed (splitmix64).
-#[derive(Debug)]
-pub struct Chance(u64);
-
-impl Chance {
-    /// The numbers of a seed.
-    pub fn new(seed: u64) -> Chance {
-        Chance(seed)
-    }
-
-    /// The next number.
-    pub fn draw(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `end`, which is not 0.
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.draw() % end as u64) as usize
-    }
-
-    /// True `share` times of 10,000.
-    pub fn happens(&mut self, share: u32) -> bool {
-        self.draw() % 10_000 < u64::from(share)
-    }
-}
-
 /// How often calls fail, of 10,000.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
     /// EIO on a write.
     pub write_fails: u32,
@@ -64,8 +38,16 @@ pub struct Faults {
     pub short: u32,
     /// EINTR.
     pub interrupted: u32,
-    /// EIO on a sync.
+    /// EIO on a sync of a file.
     pub sync_fails: u32,
+    /// EIO on a sync of a folder.
+    pub folder_sync_fails: u32,
+    /// EIO on a read, and on opening or listing what is to be read.
+    pub read_fails: u32,
+    /// EIO on a rename, which does not happen.
+    pub rename_fails: u32,
+    /// EIO on opening what is to be written, and on making a folder.
+    pub create_fails: u32,
 }
 
 /// A mistake built in, to see that it is found.
@@ -112,6 +94,8 @@ struct FolderNode {
     names: BTreeMap<String, usize>,
     durable: BTreeMap<String, usize>,
     unsynced: Vec<NameChange>,
+    /// Whether a sync failed in this life of the process.
+    failed: bool,
 }
 
 #[derive(Debug)]
@@ -130,7 +114,12 @@ struct State {
     by_inode: HashMap<u64, usize>,
     calls: u64,
     violations: Vec<String>,
+    /// Why the process has ended, if it has.
+    ended: Option<String>,
 }
+
+/// What unwinds instead of the end of the process.
+pub struct Ended;
 
 /// The disk.
 #[derive(Debug)]
@@ -265,7 +254,7 @@ impl State {
             names.insert(name, self.surviving(node, nodes));
         }
         let durable = names.clone();
-        nodes[here] = Node::Folder(FolderNode { names, durable, unsynced: Vec::new() });
+        nodes[here] = Node::Folder(FolderNode { names, durable, ..FolderNode::default() });
         here
     }
 }
@@ -281,6 +270,7 @@ impl SimDisk {
             by_inode: HashMap::new(),
             calls: 0,
             violations: Vec::new(),
+            ended: None,
         };
         SimDisk { root: root.to_owned(), state: Mutex::new(state) }
     }
@@ -306,13 +296,48 @@ impl SimDisk {
         self.lock().violations.clone()
     }
 
+    /// The process ends: what runs is unwound, and whoever drives it has to notice.
+    pub fn end_process(&self, reason: &str) -> ! {
+        self.lock().ended.get_or_insert_with(|| reason.to_owned());
+        std::panic::resume_unwind(Box::new(Ended))
+    }
+
+    /// Why the process has ended, if it has.
+    pub fn ended(&self) -> Option<String> {
+        self.lock().ended.clone()
+    }
+
     /// The process begins anew, on the same machine.
     pub fn restart(&self) {
-        for node in &mut self.lock().nodes {
-            if let Node::File(file) = node {
-                file.failed = false;
+        let mut state = self.lock();
+        state.ended = None;
+        for node in &mut state.nodes {
+            match node {
+                Node::File(file) => file.failed = false,
+                Node::Folder(folder) => folder.failed = false,
             }
         }
+    }
+
+    fn fails(&self, share: impl Fn(&Faults) -> u32) -> io::Result<()> {
+        let mut state = self.lock();
+        let share = share(&state.faults);
+        if state.chance.happens(share) { Err(Errno::IO.into()) } else { Ok(()) }
+    }
+
+    /// Whether something can be opened or listed to be read.
+    pub fn look(&self) -> io::Result<()> {
+        self.fails(|faults| faults.read_fails)
+    }
+
+    /// Whether a name can be changed.
+    pub fn rename(&self) -> io::Result<()> {
+        self.fails(|faults| faults.rename_fails)
+    }
+
+    /// Whether a file can be opened to be written, or a folder made.
+    pub fn create(&self) -> io::Result<()> {
+        self.fails(|faults| faults.create_fails)
     }
 
     /// The power goes, and the machine comes back. No file may be open.
@@ -426,6 +451,9 @@ impl SimDisk {
         if state.chance.happens(faults.interrupted) {
             return Err(Errno::INTR.into());
         }
+        if state.chance.happens(faults.read_fails) {
+            return Err(Errno::IO.into());
+        }
         match state.chance.happens(faults.short) {
             true => Ok(1 + state.chance.below(length)),
             false => Ok(length),
@@ -476,10 +504,16 @@ impl SimDisk {
     pub fn sync_folder(&self, path: &Path) -> io::Result<()> {
         let mut state = self.lock();
         let faults = state.faults;
-        if state.chance.happens(faults.sync_fails) {
+        let at = self.node(&mut state, path);
+        if state.folder(at).failed {
+            let folder = path.strip_prefix(&self.root).unwrap_or(path).display();
+            let violation = format!("the folder {folder:?} was synced after a sync of it failed");
+            state.violations.push(violation);
+        }
+        if state.chance.happens(faults.folder_sync_fails) {
+            state.folder(at).failed = true;
             return Err(Errno::IO.into());
         }
-        let at = self.node(&mut state, path);
         state.folder(at).sync();
         Ok(())
     }

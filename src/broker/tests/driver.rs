@@ -1,17 +1,22 @@
 //! Draws a history from a seed, carries it out, and compares what is there with what must be.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
+use super::Mistake;
+use super::commits::Commits;
+use super::crowd::Crowd;
 use super::house::{House, rocks_folder};
 use super::model::{Batch, LogModel, damage_at, read_all};
 use crate::clock::{Clock, Manual};
 use crate::config::{NodeConfig, Sources};
-use crate::coordinator::groups::OFFSETS_TOPIC;
+use crate::coordinator::groups::{OFFSETS_TOPIC, tests as groups};
+use crate::kernel::group::Error;
 use crate::kernel::meta::Command;
 use crate::kernel::meta::command::{CreateTopics, Defaults, NewTopic, TopicRef};
 use crate::kernel::types::{Offset, TopicIdPartition, Uuid};
@@ -21,18 +26,35 @@ use crate::storage::disk::Disk;
 use crate::storage::error::{AppendError, ReadError, StorageError};
 use crate::storage::janitor;
 use crate::storage::layout;
-use crate::storage::partition::Partition;
+use crate::storage::partition::{Partition, VITAL};
 use crate::storage::reader::{self, Patience, Read};
 use crate::storage::recover::recover;
 use crate::storage::rocks::Rocks;
-use crate::storage::sim_disk::{Chance, Faults, Plant, SimDisk};
+use crate::storage::schema::group_record;
+use crate::storage::sim_disk::{Chance, Ended, Faults, Plant, SimDisk};
 use crate::storage::space::Space;
 
 /// Where the date stands at first.
 const DATE: i64 = 1_700_000_000_000;
 
+/// A disk that does what it is told.
+const NO_FAULTS: Faults = Faults {
+    write_fails: 0,
+    write_full: 0,
+    short: 0,
+    interrupted: 0,
+    sync_fails: 0,
+    folder_sync_fails: 0,
+    read_fails: 0,
+    rename_fails: 0,
+    create_fails: 0,
+};
+
 /// Age at which records of a topic with retention may go.
 const RETENTION_MS: i64 = 60_000;
+
+/// Age at which offsets of groups may go.
+const OFFSETS_RETENTION_MS: i64 = 60_000;
 
 /// Most topics at a time.
 const TOPICS_MAX: usize = 3;
@@ -46,6 +68,8 @@ pub struct Report {
     pub trace: Vec<String>,
     pub starts: u64,
     pub calls: u64,
+    /// Assignments, commits and heartbeats of members that were taken.
+    pub heard: [u64; 3],
 }
 
 type Durable = Pin<Box<dyn Future<Output = Result<(), StorageError>>>>;
@@ -79,8 +103,11 @@ pub struct Driver {
     house: Option<House>,
     topics: Vec<Topic>,
     topics_made: u8,
-    /// By group and topic, what may be committed: one offset, if the last commit was answered.
-    commits: BTreeMap<(String, String), Vec<Offset>>,
+    commits: Commits,
+    crowd: Crowd,
+    mistake: Mistake,
+    /// Whether groups cannot be read any more, and are not looked at.
+    groups_lost: bool,
     pending: Vec<Pending>,
     values: u64,
     starts: u64,
@@ -98,6 +125,9 @@ fn scratch() -> PathBuf {
 }
 
 fn draw_faults(chance: &mut Chance) -> Faults {
+    if chance.happens(1_000) {
+        return Faults { read_fails: 1 + chance.below(500) as u32, ..Faults::default() };
+    }
     let mut rate = |most: usize| if chance.happens(5_000) { chance.below(most) as u32 } else { 0 };
     Faults {
         write_fails: rate(150),
@@ -105,6 +135,10 @@ fn draw_faults(chance: &mut Chance) -> Faults {
         short: rate(3_000),
         interrupted: rate(2_000),
         sync_fails: rate(200),
+        folder_sync_fails: rate(200),
+        read_fails: rate(100),
+        rename_fails: rate(300),
+        create_fails: rate(300),
     }
 }
 
@@ -118,11 +152,13 @@ impl Drop for Driver {
 
 impl Driver {
     /// The run of a seed.
-    pub fn new(seed: u64, plant: Plant) -> Driver {
+    pub fn new(seed: u64, plant: Plant, mistake: Mistake) -> Driver {
         let mut chance = Chance::new(seed);
-        let faults = match plant {
+        let faults = match (plant, mistake) {
+            (Plant::Sound, Mistake::Sound) if chance.happens(6_000) => draw_faults(&mut chance),
+            (_, Mistake::ReadPoisons) => Faults { read_fails: 500, ..Faults::default() },
+            (_, Mistake::LivesOn) => Faults { write_fails: 100, ..Faults::default() },
             // What is planted must not hide behind a disk that fails by itself.
-            Plant::Sound if chance.happens(6_000) => draw_faults(&mut chance),
             _ => Faults::default(),
         };
         let folder = scratch();
@@ -130,7 +166,12 @@ impl Driver {
         let older_rocks = rocks_folder(&folder).with_extension("synced");
         let disk = Arc::new(SimDisk::new(&folder, chance.draw(), Faults::default(), plant));
         let manual = Arc::new(Manual::at(DATE));
-        let set = vec!["offsets.topic.num.partitions=2".to_owned()];
+        let set = [
+            "offsets.retention.minutes=1",
+            "offsets.retention.check.interval.ms=20000",
+            "group.initial.rebalance.delay.ms=1000",
+        ];
+        let set = set.map(str::to_owned).to_vec();
         let sources = Sources { set, ..Sources::default() };
         let config = NodeConfig::load(&sources).unwrap();
         Driver {
@@ -146,7 +187,10 @@ impl Driver {
             house: None,
             topics: Vec::new(),
             topics_made: 0,
-            commits: BTreeMap::new(),
+            commits: Commits::default(),
+            crowd: Crowd::new(faults.write_full == 0, mistake),
+            mistake,
+            groups_lost: false,
             pending: Vec::new(),
             values: 0,
             starts: 0,
@@ -168,6 +212,7 @@ impl Driver {
             trace: std::mem::take(&mut self.trace),
             starts: self.starts,
             calls: self.disk.calls(),
+            heard: self.crowd.heard,
         }
     }
 
@@ -184,8 +229,8 @@ impl Driver {
     fn history(&mut self) -> Checked {
         self.start(true)?;
         for _ in 0..3 + self.chance.below(3) {
-            for _ in 0..10 + self.chance.below(40) {
-                self.step()?;
+            for _ in 0..15 + self.chance.below(50) {
+                self.step_or_end()?;
             }
             let kept = match self.chance.below(4) {
                 0 => self.stop()?,
@@ -197,12 +242,35 @@ impl Driver {
         Ok(())
     }
 
+    /// Takes a step. Where the process ends with it, it is started again.
+    fn step_or_end(&mut self) -> Checked {
+        let step = AssertUnwindSafe(|| self.step());
+        let stepped = catch_unwind(step).unwrap_or_else(|panic| match panic.is::<Ended>() {
+            true => Ok(()),
+            false => resume_unwind(panic),
+        });
+        let Some(reason) = self.disk.ended() else { return stepped };
+        self.note(format!("the process ended: {reason}"));
+        let Driver { crowd, house, .. } = self;
+        crowd.observe(house.as_ref().expect("it is open between starts"))?;
+        for partition in self.house().partitions.all() {
+            let start = partition.log_start_offset();
+            if let Some(log) = self.log(partition.id) {
+                log.start_max = log.start_max.max(start);
+            }
+        }
+        self.kill();
+        self.start(false)
+    }
+
     fn step(&mut self) -> Checked {
-        match self.chance.below(100) {
-            0..=39 => self.append()?,
-            40..=45 => self.commit(),
-            46..=59 => self.fetch()?,
-            60..=69 => {
+        match self.chance.below(120) {
+            0..=36 => self.append()?,
+            37..=41 => self.commit(),
+            42..=54 => self.fetch()?,
+            100..=115 => self.group_step(),
+            116..=119 => self.rally()?,
+            55..=69 => {
                 let synced = self.house().step();
                 self.note(format!("synced {synced} partitions"));
             }
@@ -224,8 +292,9 @@ impl Driver {
             88..=91 => self.create_topic(),
             92 => self.delete_topic(),
             _ => {
-                let ms = 1 + self.chance.below(20_000) as i64;
+                let ms = 1 + self.chance.below(10_000) as i64;
                 self.manual.advance(ms);
+                self.house().step_deadlines();
                 self.note(format!("{ms} ms"));
             }
         }
@@ -246,6 +315,7 @@ impl Driver {
                 Poll::Ready(Err(_)) => {}
             }
         }
+        self.settle_groups()?;
         for partition in self.house().partitions.all() {
             let high_watermark = partition.high_watermark();
             let Some(log) = self.log(partition.id) else { continue };
@@ -255,6 +325,7 @@ impl Driver {
             log.high_watermark = high_watermark;
             log.failed |= partition.check_online().is_err();
         }
+        self.check_online()?;
         match self.disk.violations().pop() {
             Some(violation) => Err(violation),
             None => Ok(()),
@@ -335,46 +406,129 @@ impl Driver {
         Ok(())
     }
 
-    fn commit(&mut self) {
+    /// A topic that groups may read, and an offset of it; the topic that groups are kept in is
+    /// there.
+    fn something_to_commit(&mut self) -> Option<(String, Offset)> {
         let there = self.topics.iter().filter(|topic| topic.is_there == Some(true));
         let there: Vec<_> = there.map(|topic| topic.name.clone()).collect();
         if there.is_empty() {
-            return;
+            return None;
         }
         let topic = there[self.chance.below(there.len())].clone();
-        let group = format!("g{}", self.chance.below(3));
         self.values += 1;
-        let (id, offset) =
-            (Uuid(u128::MAX.wrapping_sub(self.values.into()).to_be_bytes()), self.values as Offset);
-        let committed = self.house().commit(id, &group, &topic, offset);
+        let id = Uuid(u128::MAX.wrapping_sub(self.values.into()).to_be_bytes());
+        let offset = self.values as Offset;
+        self.house().make_offsets_topic(id).then_some((topic, offset))
+    }
+
+    fn commit(&mut self) {
+        let Some((topic, offset)) = self.something_to_commit() else { return };
+        let group = format!("g{}", self.chance.below(3));
+        let number = self.commits.tried(&group, &topic, offset, self.clock.now());
+        let committed = self.house().commit(&group, &topic, offset);
         self.note(format!("commit {group} {topic} {offset}: {committed:?}"));
-        let known = self.commits.entry((group, topic)).or_insert_with(|| vec![-1]);
         match committed {
-            Ok(()) => *known = vec![offset],
-            Err(_) => known.push(offset),
+            Ok(()) => self.commits.accepted(number),
+            // It may have been written, and the answer lost.
+            Err(Error::NotCoordinator | Error::CoordinatorNotAvailable) => {}
+            Err(_) => self.commits.refused(number),
         }
     }
 
-    fn check_commits(&mut self) -> Checked {
-        let offsets = self.house().partitions.all().into_iter();
-        let mut offsets = offsets.filter(|partition| *partition.topic == *OFFSETS_TOPIC);
-        if offsets.any(|partition| partition.check_online().is_err()) {
+    fn group_step(&mut self) {
+        let Some((topic, offset)) = self.something_to_commit() else { return };
+        let now = self.clock.now();
+        let Driver { crowd, house, chance, commits, .. } = self;
+        let house = house.as_ref().expect("it is open between starts");
+        let text = crowd.step(house, chance, commits, &topic, (offset, now));
+        self.note(text);
+    }
+
+    /// All clients of a group do what consumers do, until it has settled or nearly so.
+    fn rally(&mut self) -> Checked {
+        let Some((topic, _)) = self.something_to_commit() else { return Ok(()) };
+        let group = self.chance.below(2);
+        for _ in 0..6 {
+            let Driver { crowd, house, chance, .. } = self;
+            let house = house.as_ref().expect("it is open between starts");
+            crowd.all_go_on(house, chance, group, &topic);
+            self.manual.advance(1_100);
+            self.house().step_deadlines();
+            if self.chance.happens(7_000) {
+                self.house().step();
+            }
+            self.settle_groups()?;
+        }
+        self.note(format!("m{group} rallies"));
+        Ok(())
+    }
+
+    fn settle_groups(&mut self) -> Checked {
+        let Driver { crowd, house, commits, .. } = self;
+        let house = house.as_ref().expect("it is open between starts");
+        crowd.settle(house, commits)
+    }
+
+    /// What must not be offline is not: where the broker cannot keep its own state the process
+    /// ends, and a failed read costs nothing but an answer.
+    fn check_online(&self) -> Checked {
+        let house = self.house();
+        let is_poisoned =
+            |partition: &Partition| matches!(partition.check_online(), Err(StorageError::Poisoned));
+        let only_reads = self.faults == Faults { read_fails: self.faults.read_fails, ..NO_FAULTS };
+        for partition in house.partitions.all().iter().chain([&house.metadata]) {
+            let is_vital = VITAL.contains(&&*partition.topic);
+            if is_poisoned(partition) && is_vital && self.disk.ended().is_none() {
+                return Err(format!("the process goes on without {}", partition.topic));
+            }
+            if is_poisoned(partition) && only_reads {
+                return Err(format!("a failed read took {} offline", partition.topic));
+            }
+        }
+        Ok(())
+    }
+
+    /// Groups and offsets are what was promised, and what the log alone gives.
+    fn check_groups(&mut self) -> Checked {
+        let now = self.clock.now();
+        let Driver { crowd, house, commits, .. } = self;
+        let house = house.as_ref().expect("it is open between starts");
+        for partition in house.partitions.all() {
+            if *partition.topic != *OFFSETS_TOPIC || house.groups.picture(partition.id).is_some() {
+                continue;
+            }
+            // Without the view nobody can tell what a crash tore from what was answered for.
+            let has_view = house.rocks.get(&group_record::applied_key(partition.id)).is_some();
+            match damage_at(&partition, 0) {
+                Some(_) if !has_view => self.groups_lost = true,
+                damage => return Err(format!("groups are not served, damage {damage:?}")),
+            }
+        }
+        if self.groups_lost {
             return Ok(());
         }
-        let mut commits = std::mem::take(&mut self.commits);
-        for ((group, topic), known) in &mut commits {
-            let found = self.house().committed(group, topic)?;
-            if !known.contains(&found) {
-                return Err(format!("{group} has committed {found} of {topic}, not {known:?}"));
+        let checked = commits.check(house, now, OFFSETS_RETENTION_MS);
+        checked.and_then(|()| crowd.restarted(house)).map_err(|fault| {
+            let offsets = house.partitions.all().into_iter().filter(|p| *p.topic == *OFFSETS_TOPIC);
+            let kept: Vec<_> = offsets.map(|p| house.groups.picture(p.id)).collect();
+            format!("{fault}; kept is {kept:?}")
+        })?;
+        for partition in house.partitions.all() {
+            if *partition.topic != *OFFSETS_TOPIC {
+                continue;
             }
-            *known = vec![found];
+            let folded = groups::fold(&read_all(&partition, &house.partitions)?);
+            let restored = house.groups.picture(partition.id).ok_or("groups are not served")?;
+            if folded != restored {
+                return Err(format!("groups restored {restored:?}, folded {folded:?}"));
+            }
         }
-        self.commits = commits;
         Ok(())
     }
 
     fn fetch(&mut self) -> Checked {
         let Some(partition) = self.any_partition() else { return Ok(()) };
+        let was_online = partition.check_online().is_ok();
         let (start, end) = (partition.log_start_offset(), partition.high_watermark());
         let offset = start + self.chance.below((end - start) as usize + 1) as Offset;
         let bytes_max = 1 + self.chance.below(3_000) as u64;
@@ -385,7 +539,14 @@ impl Driver {
             Ok(Read::Empty) if self.log(partition.id).is_some_and(|log| log.ends_by(offset)) => {
                 return Ok(());
             }
-            Err(_) if partition.check_online().is_err() => return Ok(()),
+            Err(_) if !was_online => return Ok(()),
+            Err(ReadError::Storage(StorageError::Io(error))) => {
+                if self.mistake == Mistake::ReadPoisons {
+                    partition.poison(&error);
+                }
+                self.note(format!("fetch {offset}: {error}"));
+                return Ok(());
+            }
             Err(ReadError::Corrupt) => {
                 let damage = damage_at(&partition, offset);
                 let log = self.log(partition.id).expect("every open partition is known");
@@ -495,13 +656,16 @@ impl Driver {
             defaults: Defaults { partition_count: 1, replication_factor: 1 },
             partitions_max: 10,
         });
-        let created = self.house().execute(command);
-        self.note(format!("create {name}, {partition_count} partitions: {created:?}"));
         let logs = (0..partition_count).map(|partition| {
             LogModel::new(TopicIdPartition { topic_id: id, partition }, compacted)
         });
-        let is_there = created.is_ok().then_some(true);
-        self.topics.push(Topic { id, name, is_there, logs: logs.collect() });
+        // The process may end over it.
+        let topic = Topic { id, name: name.clone(), is_there: None, logs: logs.collect() };
+        self.topics.push(topic);
+        let created = self.house().execute(command);
+        self.note(format!("create {name}, {partition_count} partitions: {created:?}"));
+        let topic = self.topics.last_mut().expect("it was just added");
+        topic.is_there = created.is_ok().then_some(true);
     }
 
     fn delete_topic(&mut self) {
@@ -514,9 +678,10 @@ impl Driver {
         }
         let name = Arc::from(&*self.topics[at].name);
         let command = Command::DeleteTopics(vec![TopicRef::Name(name)]);
+        self.topics[at].is_there = None;
         let deleted = self.house().execute(command);
         let gone = self.topics[at].name.clone();
-        self.commits.retain(|(_, topic), _| *topic != gone);
+        self.commits.topic_gone(&gone);
         let topic = &mut self.topics[at];
         topic.is_there = deleted.is_ok().then_some(false);
         let text = format!("delete {}: {deleted:?}", topic.name);
@@ -529,11 +694,24 @@ impl Driver {
 
     fn stop(&mut self) -> Result<bool, String> {
         self.note("stop");
+        self.spoil();
         let house = self.house.take().expect("it is open between starts");
-        let kept = house.close();
+        self.crowd.cut_off();
+        let closed = catch_unwind(AssertUnwindSafe(|| house.close())).unwrap_or(false);
+        let kept = closed && self.disk.ended().is_none();
         self.settle_last()?;
         self.disk.restart();
         Ok(kept)
+    }
+
+    /// Makes the mistake that is planted in what RocksDB keeps.
+    fn spoil(&self) {
+        let Some(house) = &self.house else { return };
+        match self.mistake {
+            Mistake::ViewSpoiled => house.spoil_view(),
+            Mistake::CheckpointSpoiled => house.spoil_checkpoints(),
+            _ => {}
+        }
     }
 
     /// What became durable while the broker stopped.
@@ -551,7 +729,9 @@ impl Driver {
     /// The process ends, the machine goes on.
     fn kill(&mut self) -> bool {
         self.note("kill");
+        self.spoil();
         self.pending.clear();
+        self.crowd.cut_off();
         self.house = None;
         self.disk.restart();
         true
@@ -560,6 +740,7 @@ impl Driver {
     /// The power goes.
     fn crash(&mut self) -> Result<bool, String> {
         self.pending.clear();
+        self.crowd.cut_off();
         self.house = None;
         self.disk.crash();
         let rocks = rocks_folder(&self.folder);
@@ -590,9 +771,7 @@ impl Driver {
             std::fs::create_dir_all(&self.older_rocks).map_err(|error| error.to_string())?;
         }
         self.disk.set_faults(self.faults);
-        let disk = Disk::Simulated(Arc::clone(&self.disk));
-        let opened = House::open(&self.folder, disk.clone(), &self.clock, &self.config);
-        let house = match opened {
+        let house = match self.open() {
             Ok(house) => house,
             Err(error) => {
                 self.note(format!("start failed: {error}"));
@@ -600,8 +779,7 @@ impl Driver {
                 kept = false;
                 self.disk.restart();
                 self.disk.set_faults(Faults::default());
-                let again = House::open(&self.folder, disk, &self.clock, &self.config);
-                again.map_err(|error| format!("the broker does not start: {error}"))?
+                self.open().map_err(|error| format!("the broker does not start: {error}"))?
             }
         };
         self.house = Some(house);
@@ -610,7 +788,7 @@ impl Driver {
         self.disk.set_faults(Faults::default());
         self.check_topics()?;
         self.check_topic_folders()?;
-        self.check_commits()?;
+        self.check_groups()?;
         let partitions = Arc::clone(&self.house().partitions);
         for partition in partitions.all() {
             let id = partition.id;
@@ -639,6 +817,23 @@ impl Driver {
         Ok(())
     }
 
+    /// Opens everything. The process may end over it.
+    fn open(&self) -> Result<House, String> {
+        let disk = Disk::Simulated(Arc::clone(&self.disk));
+        let ends = self.mistake != Mistake::LivesOn;
+        let open = || House::open(&self.folder, disk, &self.clock, &self.config, ends);
+        let opened = catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|panic| {
+            if !panic.is::<Ended>() {
+                resume_unwind(panic);
+            }
+            Err("the process ended".to_owned())
+        });
+        match self.disk.ended() {
+            Some(reason) => Err(reason),
+            None => opened,
+        }
+    }
+
     fn check_topics(&mut self) -> Checked {
         let image = self.house().control.image();
         for topic in &mut self.topics {
@@ -647,6 +842,9 @@ impl Driver {
                 return Err(format!("topic {} is there: {is_there}", topic.name));
             }
             topic.is_there = Some(is_there);
+            if !is_there {
+                self.commits.topic_gone(&topic.name);
+            }
         }
         self.topics.retain(|topic| topic.is_there == Some(true));
         let known = |id: &Uuid| self.topics.iter().any(|topic| topic.id == *id);
@@ -659,6 +857,10 @@ impl Driver {
 
     /// Nothing is left of deleted topics.
     fn check_topic_folders(&self) -> Checked {
+        if self.faults.rename_fails > 0 {
+            // A folder that cannot be renamed stays.
+            return Ok(());
+        }
         let image = self.house().control.image();
         let known =
             |name: &str| Uuid::parse(name).is_some_and(|id| image.topic_by_id(&id).is_some());
@@ -670,12 +872,8 @@ impl Driver {
         }
     }
 
-    /// What the broker came back with is what the log alone gives. Where a crash tore what nobody
-    /// was promised, only a checkpoint knows how far the log once reached.
+    /// What the broker came back with is what the log alone gives.
     fn check_fold(&self, partition: &Partition) -> Checked {
-        if damage_at(partition, 0).is_some() {
-            return Ok(());
-        }
         static NOTHING: OnceLock<Rocks> = OnceLock::new();
         let nothing = NOTHING.get_or_init(|| {
             let folder = scratch();

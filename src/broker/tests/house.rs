@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use crate::broker::house::{open_metadata, open_partitions};
 use crate::clock::Clock;
@@ -10,6 +12,8 @@ use crate::config::NodeConfig;
 use crate::coordinator::control::Control;
 use crate::coordinator::groups::tests::commit_request;
 use crate::coordinator::groups::{GroupCoordinator, OFFSETS_TOPIC};
+use crate::kernel::group::Error;
+use crate::kernel::meta::command::{CreateTopics, Defaults, NewTopic};
 use crate::kernel::meta::record::RegisterBrokerRecord;
 use crate::kernel::meta::{Command, Outcome};
 use crate::kernel::types::{Offset, TopicIdPartition, Uuid};
@@ -19,7 +23,8 @@ use crate::storage::flusher::Flusher;
 use crate::storage::layout;
 use crate::storage::partition::{Durability, Partition};
 use crate::storage::partitions::Partitions;
-use crate::storage::rocks::Rocks;
+use crate::storage::rocks::{Changes, Rocks};
+use crate::storage::schema::{checkpoint, group_record};
 use crate::storage::space::Space;
 
 /// The parts.
@@ -29,7 +34,7 @@ pub struct House {
     pub partitions: Arc<Partitions>,
     pub control: Control,
     pub metadata: Arc<Partition>,
-    groups: GroupCoordinator,
+    pub groups: GroupCoordinator,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -45,6 +50,7 @@ impl House {
         disk: Disk,
         clock: &Clock,
         config: &NodeConfig,
+        ends_with_vital: bool,
     ) -> Result<House, String> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .max_blocking_threads(1)
@@ -55,6 +61,9 @@ impl House {
             Rocks::open(&rocks_folder(folder), Arc::clone(&space)).map_err(|e| e.to_string())?,
         );
         let flusher = Flusher::stepped(space);
+        if ends_with_vital {
+            flusher.handle().end_process_with_vital();
+        }
         let partitions = Arc::new(Partitions::new(
             disk,
             folder.to_owned(),
@@ -108,15 +117,42 @@ impl House {
         })
     }
 
-    /// Commits an offset for a group without members. Makes the topic for it, of that ID, if there
-    /// is none.
-    pub fn commit(&self, id: Uuid, group: &str, topic: &str, offset: Offset) -> Result<(), String> {
+    /// Makes the topic that groups are kept in, of that ID and with small segments, if there is
+    /// none. Says whether it is there.
+    pub fn make_offsets_topic(&self, id: Uuid) -> bool {
+        if self.control.image().topic(OFFSETS_TOPIC).is_some() {
+            return true;
+        }
+        let settings = [
+            ("cleanup.policy", "compact"),
+            ("internal.segment.bytes", "4096"),
+            ("index.interval.bytes", "300"),
+            ("file.delete.delay.ms", "5000"),
+            ("min.cleanable.dirty.ratio", "0.1"),
+        ];
+        let config = |(key, value): (&str, &str)| (Arc::from(key), Some(Arc::from(value)));
+        let topic = NewTopic {
+            name: Arc::from(OFFSETS_TOPIC),
+            id,
+            partition_count: 2,
+            replication_factor: 1,
+            assignments: Vec::new(),
+            configs: settings.map(config).to_vec(),
+        };
+        let command = Command::CreateTopics(CreateTopics {
+            topics: vec![topic],
+            validate_only: false,
+            defaults: Defaults { partition_count: 1, replication_factor: 1 },
+            partitions_max: 10,
+        });
+        self.execute(command).is_ok()
+    }
+
+    /// Commits an offset for a group without members.
+    pub fn commit(&self, group: &str, topic: &str, offset: Offset) -> Result<(), Error> {
         let request = commit_request(group, topic, offset);
-        self.stepper().wait(async {
-            self.groups.create_topic(id).await.map_err(|error| error.to_string())?;
-            let answers = self.groups.commit(request).await.map_err(|error| error.to_string())?;
-            answers[0].map_err(|error| error.to_string())
-        })
+        let answers = self.stepper().wait(self.groups.commit(request))?;
+        answers[0]
     }
 
     /// The offset that a group has committed, -1 for none.
@@ -139,9 +175,46 @@ impl House {
         })
     }
 
+    /// Lets the deadlines of groups that are over have their effects.
+    pub fn step_deadlines(&self) {
+        self.groups.step_deadlines();
+    }
+
     /// Brings the view of the groups up to date.
     pub fn step_view(&self) {
         self.stepper().wait(self.groups.step_view());
+    }
+
+    /// Lets the view of the groups tell of other offsets than were committed.
+    pub fn spoil_view(&self) {
+        self.step_view();
+        let mut changes = Changes::default();
+        for partition in self.partitions.all() {
+            self.rocks.scan(&group_record::prefix(partition.id), |key, stored| {
+                if let Some(value) = group_record::decode(key, stored) {
+                    let mut value = value.to_vec();
+                    // The last byte of an offset, or of the length of a group's protocol type.
+                    let at = 9.min(value.len() - 1);
+                    value[at] ^= 1;
+                    changes.put(key, &group_record::encode(key, &value));
+                }
+            });
+        }
+        self.rocks.commit(changes);
+    }
+
+    /// Lets checkpoints tell of later records than there are.
+    pub fn spoil_checkpoints(&self) {
+        let mut changes = Changes::default();
+        for partition in self.partitions.all() {
+            let key = checkpoint::key(partition.id);
+            let stored = self.rocks.get(&key).and_then(|value| checkpoint::decode(&value));
+            if let Some(mut known) = stored {
+                known.segments.iter_mut().for_each(|segment| segment.max_timestamp += 1);
+                changes.put(&key, &checkpoint::encode(&known));
+            }
+        }
+        self.rocks.commit(changes);
     }
 
     /// Syncs whatever was asked for.
@@ -161,6 +234,16 @@ impl House {
     }
 }
 
+/// Whether a future that is waited for wants to go on.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 /// Lets time go on for a future that waits for syncs.
 struct Stepper<'a> {
     flusher: &'a Flusher,
@@ -170,16 +253,22 @@ struct Stepper<'a> {
 
 impl Stepper<'_> {
     fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
         self.runtime.block_on(async {
             let mut future = std::pin::pin!(future);
             loop {
-                let poll =
-                    std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx)));
-                if let std::task::Poll::Ready(value) = poll.await {
+                let mut cx = Context::from_waker(&waker);
+                if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
                     return value;
                 }
-                self.flusher.step(self.rocks);
+                // What the one blocking thread does ends, and is taken note of, before anything
+                // else touches the disk, or a seed would not give the same run again.
+                let _ = tokio::task::spawn_blocking(|| ()).await;
                 tokio::task::yield_now().await;
+                if !woken.0.swap(false, Ordering::AcqRel) {
+                    self.flusher.step(self.rocks);
+                }
             }
         })
     }

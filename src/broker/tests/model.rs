@@ -14,11 +14,7 @@ use crate::storage::reader;
 
 /// The first known damage that reaches behind an offset: its first offset, and that behind it.
 pub fn damage_at(partition: &Partition, offset: Offset) -> Option<(Offset, Offset)> {
-    let state = partition.state();
-    let segments = state.log.segments.iter();
-    let damages = segments.flat_map(|s| partition.damages.of((s.base_offset, s.generation)));
-    let behind = damages.filter(|damage| damage.next_offset > offset);
-    behind.map(|damage| (damage.offset, damage.next_offset)).min()
+    partition.damage_behind(offset).map(|damage| (damage.offset, damage.next_offset))
 }
 
 /// All that can be read of a log. Reads of damage are refused, and what is behind it is there.

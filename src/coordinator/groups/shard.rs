@@ -134,19 +134,16 @@ impl Shard {
             end_offset: partition.high_watermark(),
             changes: HashMap::new(),
         };
-        let applied = match load_view(&partition, partitions.rocks(), &mut state.groups) {
-            Some(applied) => applied,
-            None => {
-                forget_view(&partition, partitions.rocks());
-                state.groups = Groups::new(config);
-                partition.log_start_offset()
+        let applied = load_view(&partition, partitions.rocks(), &mut state.groups);
+        if applied.is_none() {
+            forget_view(&partition, partitions.rocks());
+            state.groups = Groups::new(config);
+        }
+        state.replay_all(&partition, partitions, applied).inspect_err(|error| {
+            if let ReadError::Storage(StorageError::Io(error)) = error {
+                // The disk failed, not the log: another start may read it.
+                partition.end_if_vital("read", error);
             }
-        };
-        reader::replay(&partition, partitions.indexes(), applied, |header, batch| {
-            if !header.is_control() {
-                state.replay(batch);
-            }
-            Ok(())
         })?;
         let skipped = state.groups.skipped_records();
         if skipped > 0 {
@@ -316,6 +313,43 @@ impl State {
         }
         self.changes.extend(records.into_iter().map(|record| (record.key, record.value)));
         Ok(())
+    }
+
+    /// Takes in what the log holds beyond the view, or all of it.
+    ///
+    /// The view follows the durable log within a second or two. What is damaged beyond it is what a
+    /// crash tore of records that nobody had been answered for: it is passed over. Damage in what
+    /// may long have been answered is not.
+    fn replay_all(
+        &mut self,
+        partition: &Partition,
+        partitions: &Partitions,
+        applied: Option<Offset>,
+    ) -> Result<(), ReadError> {
+        let mut next = applied.unwrap_or(partition.log_start_offset());
+        loop {
+            let replayed =
+                reader::replay(partition, partitions.indexes(), next, |header, batch| {
+                    if !header.is_control() {
+                        self.replay(batch);
+                    }
+                    next = header.next_offset();
+                    Ok(())
+                });
+            let damage = partition.damage_behind(next).filter(|_| applied.is_some());
+            match (replayed, damage) {
+                (Err(ReadError::Corrupt), Some(damage)) => {
+                    tracing::warn!(
+                        partition = partition.id.partition,
+                        offset = damage.offset,
+                        next_offset = damage.next_offset,
+                        "records of groups that were torn by a crash are passed over"
+                    );
+                    next = damage.next_offset;
+                }
+                (replayed, _) => return replayed,
+            }
+        }
     }
 
     /// Takes in one batch of the log that the view does not have.

@@ -21,6 +21,47 @@ impl GroupCoordinator {
     pub(crate) async fn step_view(&self) {
         self.shared.update_view().await;
     }
+
+    /// Lets the deadlines that are over have their effects.
+    pub(crate) fn step_deadlines(&self) {
+        self.shared.tick();
+    }
+
+    /// A group as it is in memory, whether that is durable or not; `None` if it cannot be told.
+    pub(crate) fn look_at(&self, group: &str) -> Option<Option<GroupDescription>> {
+        let shard = self.shared.shard_of(group).ok()?;
+        Some(shard.look(|groups| groups.describe(group)))
+    }
+
+    /// All that is kept in a partition, in words; `None` if it cannot be told.
+    pub(crate) fn picture(&self, id: TopicIdPartition) -> Option<Vec<String>> {
+        let shard = self.shared.shard(id).ok()?;
+        Some(shard.look(picture))
+    }
+}
+
+/// All that is kept in a partition, in words. A group that never had a generation and has no offset
+/// left is nothing: no record tells of it.
+fn picture(groups: &Groups) -> Vec<String> {
+    let all = groups.list(&[], &[]).into_iter().filter_map(|listing| {
+        let id = &listing.group_id;
+        let (group, offsets) = (groups.describe(id)?, groups.fetch_offsets(id, None));
+        let is_nothing = group.generation == 0 && group.members.is_empty() && offsets.is_empty();
+        (!is_nothing).then(|| format!("{id}: {group:?} {offsets:?}"))
+    });
+    all.collect()
+}
+
+/// What the records of a log of groups come to.
+pub(crate) fn fold(log: &[u8]) -> Vec<String> {
+    let mut groups = Groups::new(Config::default());
+    for (_, batch) in crate::kernel::batch::batches(log).filter_map(Result::ok) {
+        for record in crate::kernel::records::read_records(batch, 1 << 20).filter_map(Result::ok) {
+            let (Some(key), value) = (record.key, record.value) else { continue };
+            groups.step(Now::default(), Event::Replay { key, value }, &mut Vec::new());
+        }
+    }
+    picture(&groups)
 }
 
 /// What a coordinator of groups stands on.
