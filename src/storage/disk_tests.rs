@@ -180,3 +180,35 @@ fn writes_fail_as_often_as_they_are_told_to() {
     assert!(disk.write_all_at(&file, &[b"abc"], 0).is_err());
     assert_eq!(disk.file_size(&file).unwrap(), 0);
 }
+
+#[test]
+fn what_can_be_read_renamed_made_or_named_fails_where_it_should_and_a_folder_is_synced_once() {
+    let always = |faults: Faults| {
+        let place = Place::empty();
+        let (disk, simulation) = place.simulated(1, Faults::default());
+        let path = place.folder.join("file");
+        let file = disk.open_segment(&path).unwrap();
+        disk.write_all_at(&file, &[b"abc"], 0).unwrap();
+        simulation.set_faults(faults);
+        let failed = [
+            disk.read_at(&file, &mut [0; 3], 0).is_err(),
+            disk.read_file(&path).is_err() && disk.list(&place.folder).is_err(),
+            disk.rename(&path, &place.folder.join("other")).is_err(),
+            disk.create_file(&place.folder.join("new")).is_err(),
+            disk.sync_folder(&place.folder).is_err(),
+        ];
+        assert_eq!(simulation.violations(), Vec::<String>::new());
+        let _ = disk.sync_folder(&place.folder);
+        (failed, simulation.violations().len())
+    };
+    let none = Faults::default();
+    assert_eq!(always(none), ([false; 5], 0));
+    let reads = Faults { read_fails: 10_000, ..none };
+    assert_eq!(always(reads), ([true, true, false, false, false], 0));
+    let renames = Faults { rename_fails: 10_000, ..none };
+    assert_eq!(always(renames), ([false, false, true, false, false], 0));
+    let creates = Faults { create_fails: 10_000, ..none };
+    assert_eq!(always(creates), ([false, false, false, true, false], 0));
+    let folders = Faults { folder_sync_fails: 10_000, ..none };
+    assert_eq!(always(folders), ([false, false, false, false, true], 1));
+}

@@ -322,7 +322,8 @@ impl SimDisk {
     fn fails(&self, share: impl Fn(&Faults) -> u32) -> io::Result<()> {
         let mut state = self.lock();
         let share = share(&state.faults);
-        if state.chance.happens(share) { Err(Errno::IO.into()) } else { Ok(()) }
+        let fails = share > 0 && state.chance.happens(share);
+        if fails { Err(Errno::IO.into()) } else { Ok(()) }
     }
 
     /// Whether something can be opened or listed to be read.
@@ -451,7 +452,7 @@ impl SimDisk {
         if state.chance.happens(faults.interrupted) {
             return Err(Errno::INTR.into());
         }
-        if state.chance.happens(faults.read_fails) {
+        if faults.read_fails > 0 && state.chance.happens(faults.read_fails) {
             return Err(Errno::IO.into());
         }
         match state.chance.happens(faults.short) {
