@@ -4,7 +4,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::checkpoint;
 use super::layout;
@@ -14,29 +14,45 @@ use crate::kernel::types::Uuid;
 /// Deleted topics on their way out.
 #[derive(Default)]
 pub(super) struct Deleted {
-    /// Those whose folders may still have their names: as many as were deleted since somebody took
-    /// them away, which begins at once.
-    topics: Vec<Uuid>,
+    /// Those that nobody has turned to yet, which happens at once.
+    noted: Mutex<Vec<Uuid>>,
+    /// Held over work on the device.
+    going: Mutex<Going>,
+}
+
+#[derive(Default)]
+struct Going {
+    /// Topics whose folders have their names.
+    named: Vec<Uuid>,
     /// Folders that have the ending of removed ones.
     condemned: Vec<PathBuf>,
     /// No sync is known to have covered that the names are gone.
     is_unsynced: bool,
 }
 
+impl Deleted {
+    /// What is going, with all that was noted so far. Waits while somebody else is at it.
+    fn turn(&self) -> MutexGuard<'_, Going> {
+        let mut going = self.going.lock().unwrap_or_else(PoisonError::into_inner);
+        let noted = std::mem::take(&mut *self.noted.lock().unwrap_or_else(PoisonError::into_inner));
+        going.is_unsynced |= !noted.is_empty();
+        going.named.extend(noted);
+        going
+    }
+}
+
 impl Partitions {
-    /// Notes that a topic was deleted.
+    /// Notes that a topic was deleted. Waits for nothing.
     pub fn note_deleted(&self, topic_id: Uuid) {
-        let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
-        deleted.topics.push(topic_id);
-        deleted.is_unsynced = true;
+        self.deleted.noted.lock().unwrap_or_else(PoisonError::into_inner).push(topic_id);
     }
 
     /// Removes the partitions of all deleted topics and their files. Waits for the device.
     pub fn discard_deleted(&self) {
         let condemned = {
-            let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
-            self.condemn_deleted(&mut deleted);
-            std::mem::take(&mut deleted.condemned)
+            let mut going = self.deleted.turn();
+            self.condemn_topics(&mut going);
+            std::mem::take(&mut going.condemned)
         };
         for folder in condemned {
             if let Err(error) = self.disk().remove_folder(&folder) {
@@ -49,29 +65,28 @@ impl Partitions {
     /// Makes sure that no crash brings back the folder of a topic whose deletion was noted. Waits
     /// for the device.
     pub fn settle_deleted(&self) -> io::Result<()> {
-        let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
-        self.condemn_deleted(&mut deleted);
-        if !deleted.topics.is_empty() {
+        let mut going = self.deleted.turn();
+        self.condemn_topics(&mut going);
+        if !going.named.is_empty() {
             return Err(io::Error::other("the folder of a deleted topic cannot be renamed"));
         }
-        if deleted.is_unsynced {
+        if going.is_unsynced {
             self.flusher().sync_shared(self.disk(), &self.data_folder().join(layout::TOPICS))?;
-            deleted.is_unsynced = false;
+            going.is_unsynced = false;
         }
         Ok(())
     }
 
-    fn condemn_deleted(&self, deleted: &mut Deleted) {
-        let topics = std::mem::take(&mut deleted.topics);
-        for topic_id in topics {
+    fn condemn_topics(&self, going: &mut Going) {
+        for topic_id in std::mem::take(&mut going.named) {
             match self.remove_topic(topic_id) {
-                Ok(folder) => deleted.condemned.extend(folder),
+                Ok(folder) => going.condemned.extend(folder),
                 Err(error) => {
                     let folder = layout::topic_folder(self.data_folder(), topic_id);
                     tracing::warn!(folder = %folder.display(), %error,
                         "the folder of a deleted topic cannot be renamed; the next start removes \
                          it");
-                    deleted.topics.push(topic_id);
+                    going.named.push(topic_id);
                 }
             }
         }

@@ -39,7 +39,7 @@ pub struct Partitions {
     cleaning: Arc<Cleaning>,
     /// Files that wait to be removed; as many as there were segments at most.
     condemned: Mutex<Vec<Condemned>>,
-    pub(super) deleted: Mutex<Deleted>,
+    pub(super) deleted: Deleted,
     traffic: Arc<Traffic>,
     pub(super) open_files: Arc<OpenFiles>,
     by_id: RwLock<HashMap<TopicIdPartition, Arc<Partition>, BuildHasherDefault<IdHasher>>>,
@@ -107,7 +107,7 @@ impl Partitions {
             producer_id_expiration_ms: AtomicI64::new(i64::MAX),
             cleaning: Arc::default(),
             condemned: Mutex::default(),
-            deleted: Mutex::default(),
+            deleted: Deleted::default(),
             traffic,
             open_files: Arc::default(),
             by_id: RwLock::default(),
