@@ -412,6 +412,11 @@ pub fn open_files_max() -> u64 {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
+/// The error of an operation that would open too many files.
+pub fn out_of_files() -> io::Error {
+    io::Error::from_raw_os_error(libc::EMFILE)
+}
+
 /// Whether an operation failed because too many files are open, which passes.
 pub fn is_out_of_files(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))

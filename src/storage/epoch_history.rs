@@ -40,5 +40,5 @@ pub fn keep(partition: &Partition) -> io::Result<()> {
     }
     let path = partition.folder.join(layout::LEADER_EPOCHS);
     let kept = partition.disk.replace_file(&path, &epochs.encode());
-    kept.inspect_err(|error| partition.poison_unless_full(error))
+    kept.inspect_err(|error| partition.poison_unless_it_passes(error))
 }

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::checkpoint;
-use super::disk::{self, Disk, File};
+use super::disk::{self, Disk, File, is_out_of_files};
 use super::folders::{Moment, Round};
 use super::force::Found;
 use super::partition::{Durability, Partition};
@@ -19,6 +19,11 @@ use super::rocks::{self, Rocks};
 use super::space::Space;
 use crate::kernel::types::Offset;
 use crate::metrics::histogram::Histogram;
+
+/// How long a sync of a folder waits for one of the process's files, all of which are in use, and
+/// how long between two attempts.
+const FILE_PATIENCE: Duration = Duration::from_secs(30);
+const FILE_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Wait between two looks for room on a full disk.
 const ROOM_INTERVAL: Duration = Duration::from_millis(500);
@@ -233,7 +238,16 @@ impl Shared {
         if self.failed_folders().contains(folder) {
             return Err(std::io::Error::other("an earlier sync of a folder failed"));
         }
-        disk.sync_folder(folder)
+        let begun = Instant::now();
+        loop {
+            match disk.sync_folder(folder) {
+                // It was not opened, so no sync has failed.
+                Err(error) if is_out_of_files(&error) && begun.elapsed() < FILE_PATIENCE => {
+                    std::thread::sleep(FILE_INTERVAL);
+                }
+                synced => return synced,
+            }
+        }
     }
 
     /// Waits for work until then, with a look for room now and then if that is short.

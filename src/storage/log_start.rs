@@ -41,10 +41,11 @@ impl Partition {
             return Ok(self.log_start_offset());
         }
         if let Err(error) = write(&self.disk, &self.folder, offset) {
-            self.poison_unless_full(&error);
+            self.poison_unless_it_passes(&error);
+            self.check_online()?;
             return Err(match space::is_full(&error) {
                 true => StorageError::Full,
-                false => StorageError::Poisoned,
+                false => error.into(),
             });
         }
         let start = {

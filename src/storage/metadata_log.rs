@@ -154,7 +154,7 @@ impl MetadataLog {
         let end = image.revision + 1;
         let path = self.partition.folder.join(format!("{end:020}-{LEADER_EPOCH:010}.checkpoint"));
         disk.replace_file(&path, &snapshot_bytes(image, now))
-            .inspect_err(|error| self.partition.poison_unless_full(error))?;
+            .inspect_err(|error| self.partition.poison_unless_it_passes(error))?;
         let removed = {
             let mut state = self.partition.state();
             if state.log.end_offset() != end || state.log.active().size == 0 {

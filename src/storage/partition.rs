@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Instant;
 
 use super::damage::Damages;
-use super::disk::{Disk, File};
+use super::disk::{Disk, File, is_out_of_files};
 use super::error::StorageError;
 use super::flusher::FlusherHandle;
 use super::folders::Moment;
@@ -345,11 +345,13 @@ impl Partition {
         self.fetch_waiters.count(i64::MAX / 2);
     }
 
-    /// Takes the partition offline unless there was only no room, which passes.
-    pub fn poison_unless_full(&self, error: &std::io::Error) {
-        match space::is_full(error) {
-            true => self.flusher.ran_out_of_space(),
-            false => self.poison(error),
+    /// Takes the partition offline unless there was only no room, or no file that could be opened,
+    /// which passes.
+    pub fn poison_unless_it_passes(&self, error: &std::io::Error) {
+        if space::is_full(error) {
+            self.flusher.ran_out_of_space();
+        } else if !is_out_of_files(error) {
+            self.poison(error);
         }
     }
 

@@ -374,7 +374,7 @@ fn metadata_is_the_newest_snapshot_and_what_follows() {
 fn files_that_are_not_used_are_closed_and_opened_again() {
     let place = Place::empty();
     let mut open = place.open();
-    open.partitions.open_files = Arc::new(OpenFiles::new(2));
+    open.partitions.open_files = Arc::new(OpenFiles::new(2, 4));
     let config = TopicConfig::resolve(&BrokerDefaults::default(), &Default::default());
     let config = Arc::new(config);
     let make = |partition| {
@@ -393,10 +393,26 @@ fn files_that_are_not_used_are_closed_and_opened_again() {
         // One that was just used gets a second chance.
         assert!((1..=4).contains(&count), "{count} of 9 are open");
     }
+    // Where all that are open wait for a sync, another has to wait as well.
+    let turns: Vec<_> = all.iter().map(|partition| partition.sync_turn()).collect();
+    let refused: Vec<_> = all.iter().map(|p| append(p, batch(NOW, &[b"x"])).err()).collect();
+    drop(turns);
+    let count = refused.iter().flatten().count();
+    assert!((5..9).contains(&count), "{refused:?}");
+    all.iter().for_each(|partition| sync_partition(partition, open.partitions.rocks()));
+    for (partition, refused) in all.iter().zip(refused) {
+        assert_eq!(partition.high_watermark(), if refused.is_some() { 3 } else { 4 });
+        if refused.is_some() {
+            append(partition, batch(NOW, &[b"x"])).unwrap();
+            sync_partition(partition, open.partitions.rocks());
+        }
+    }
     // What no sync covers is never let go of.
     let unsynced = &all[0];
+    let turn = unsynced.sync_turn();
     append(unsynced, batch(NOW, &[b"x"])).unwrap();
     while open.partitions.open_files.make_room() {}
-    assert!(!unsynced.close_idle() || unsynced.synced_offset() == 4);
-    assert_eq!(found(&open, unsynced, 3), Some(3));
+    assert!(!unsynced.close_idle());
+    drop(turn);
+    assert_eq!(found(&open, unsynced, 4), Some(4));
 }

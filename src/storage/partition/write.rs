@@ -10,7 +10,7 @@ use crate::kernel::log::Judgement;
 use crate::kernel::log::producers::Error as ProducerError;
 use crate::kernel::types::{Offset, TimestampMs};
 use crate::storage::append::{AppendResult, Appended, Prepared};
-use crate::storage::disk::{File, is_out_of_files};
+use crate::storage::disk::{self, File, is_out_of_files};
 use crate::storage::error::{AppendError, StorageError};
 use crate::storage::folders::Moment;
 use crate::storage::{layout, space};
@@ -214,6 +214,10 @@ impl Partition {
         }
         let is_first = state.files.is_empty();
         if is_first {
+            // What the broker keeps for itself is let in as long as the system has one.
+            if !self.is_vital && !self.open_files.admits() {
+                return Err(disk::out_of_files());
+            }
             self.disk.create_folder(&self.folder)?;
         }
         let path = layout::segment_file(&self.folder, base_offset);

@@ -1,22 +1,29 @@
-//! A broker that may open 256 files, with a thousand partitions that are all written and read, and
-//! more connections than it has room for: it lives, says what is wrong to those it turns away, and
-//! serves as before when they have left.
+//! A broker that may open 256 files, with a thousand partitions that are all written and read, more
+//! in one request than it may have files, and more connections than it has room for: it lives, says
+//! what is wrong to those it turns away, and serves as before when they have left.
 
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use kafka_protocol::messages::{ProduceResponse, ResponseHeader};
+use kafka_protocol::protocol::Decodable;
 use protocol_tests::batches;
 
 use super::life::{Life, Work};
 use super::load::{Load, on};
 use super::{Fault, Tally, ask, judge, under_load};
-use crate::requests::{self, check_produced, expect_none};
+use crate::requests::{self, expect_none};
 use crate::wire::Wire;
 
 /// Open files that the broker may have.
 const FILES_MAX: u64 = 256;
-const TOPICS: usize = 10;
-const PARTITIONS: i32 = 100;
+const TOPICS: usize = 2;
+const PARTITIONS: i32 = 500;
+/// KAFKA_STORAGE_ERROR, which clients repeat.
+const STORAGE_ERROR: i16 = 56;
+/// How long a client may have to repeat what no file was left for.
+const REPEAT_MAX: Duration = Duration::from_secs(20);
 /// Connections at a time, more than there are files.
 const CONNECTIONS: usize = 400;
 
@@ -87,7 +94,33 @@ fn once(tally: &mut Tally, life: &mut Life, load: &Load, round: i64) -> Result<(
 
 async fn write(wire: &mut Wire, topic: &str) -> std::io::Result<()> {
     let batch = batches::one(b"one of many");
-    check_produced(wire.exchange(&requests::produce(topic, 0..PARTITIONS, -1, &batch)).await?)
+    let begun = Instant::now();
+    let mut left: Vec<i32> = (0..PARTITIONS).collect();
+    while !left.is_empty() {
+        if begun.elapsed() > REPEAT_MAX {
+            let text = format!("{topic}: {left:?} cannot be written for {REPEAT_MAX:?}");
+            return Err(std::io::Error::other(text));
+        }
+        let frame = requests::produce(topic, left.into_iter(), -1, &batch);
+        left = repeated(wire.exchange(&frame).await?)?;
+    }
+    Ok(())
+}
+
+/// The partitions that a client sends again.
+fn repeated(mut answer: Bytes) -> std::io::Result<Vec<i32>> {
+    let decoded = ResponseHeader::decode(&mut answer, 1)
+        .and_then(|_| ProduceResponse::decode(&mut answer, requests::PRODUCE));
+    let answer = decoded.map_err(std::io::Error::other)?;
+    let partitions = answer.responses.into_iter().flat_map(|topic| topic.partition_responses);
+    let mut again = Vec::new();
+    for partition in partitions {
+        match partition.error_code {
+            STORAGE_ERROR => again.push(partition.index),
+            code => expect_none("Produce", code)?,
+        }
+    }
+    Ok(again)
 }
 
 async fn read(wire: &mut Wire, topic: &str, wanted: i64) -> std::io::Result<()> {
