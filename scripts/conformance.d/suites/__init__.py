@@ -1,14 +1,17 @@
 """All suites, the quick ones first."""
 
-from suites import console, crates, java, kafka_python, kcat, librdkafka, modules
+from suites import console, crates, go_tools, java, kafka_python, kcat, librdkafka, modules
 
 ALL = [
     console.Console(),
     kcat.Kcat(),
+    go_tools.Kadm(),
     *(java.Java(version) for version in java.VERSIONS),
     kafka_python.KafkaPython(),
     crates.Rskafka(),
     modules.KafkaGo(),
+    modules.FranzGo(),
+    modules.Sarama(),
     crates.RustRdkafka(),
     librdkafka.Librdkafka(),
 ]

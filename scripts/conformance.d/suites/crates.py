@@ -78,7 +78,7 @@ class Crate(Suite):
                 continue
             log = folder / f"{test}.log"
             names = ["--exact", *chosen] if chosen else []
-            command = [program, "--test-threads=1", *self.arguments, *names]
+            command = [*broker.inside, program, "--test-threads=1", *self.arguments, *names]
             source = machine.CACHE / self.crate / "source"
             machine.bounded(command, self.seconds_max, log, cwd=source, env=env)
             results.update(read(test, log.read_text(errors="replace")))
@@ -99,12 +99,13 @@ def read(program, output):
 
 
 class RustRdkafka(Crate):
-    """rust-rdkafka, over the librdkafka it brings."""
+    """rust-rdkafka, over the librdkafka it brings; some of its tests know localhost:9092 only."""
 
     name = "rust-rdkafka"
     crate = "rdkafka"
     version = "0.39.0"
-    about = "the crate's tests/"
+    about = "the crate's tests/, in a network namespace of their own"
+    port = 9092
     settings = ["node.id=0", "num.partitions=3", "group.initial.rebalance.delay.ms=0"]
     tests = ["test_admin", "test_high_consumers", "test_high_producers", "test_low_consumers"]
     tests += ["test_low_producers", "test_metadata", "test_transactions"]
@@ -119,5 +120,6 @@ class Rskafka(Crate):
     version = "0.6.0"
     about = "the crate's tests/, with its Java and librdkafka counterparts"
     updates = {"rsasl": "2.3.1"}
+    settings = [*Crate.settings, "auto.create.topics.enable=false"]
     tests = ["client", "consumer", "produce_consume", "producer"]
     variables = {"TEST_INTEGRATION": "1", "KAFKA_CONNECT": "BROKER", "TEST_BROKER_IMPL": "kafka"}

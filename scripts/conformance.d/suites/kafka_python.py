@@ -39,6 +39,8 @@ class KafkaPython(Suite):
     about = "test/integration of the source distribution: admin, consumer, producer"
     settings = ["node.id=0", "num.partitions=4", "group.initial.rebalance.delay.ms=0"]
     settings += ["group.min.session.timeout.ms=1000"]
+    settings += ["advertised.listeners=PLAINTEXT://127.0.0.1:9092"]
+    port = 9092
     folder = None
 
     def prepare(self):
@@ -68,6 +70,7 @@ class KafkaPython(Suite):
         command += ["-p", "no:cacheprovider", "--timeout=60", f"--junitxml={report}", *chosen]
         env = dict(os.environ, KAFKA_URI=f"kafka://{broker.address}", KAFKA_VERSION="4.3.1")
         env.update(PYTHONPATH=str(source), KAFKA_ROOT=str(folder))
+        command = [*broker.inside, *command]
         machine.bounded(command, SECONDS_MAX, folder / "log", cwd=source, env=env)
         if not report.exists():
             tail = (folder / "log").read_text()[-1500:]

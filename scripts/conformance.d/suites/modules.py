@@ -1,7 +1,9 @@
 """The tests of Kafka clients written in Go, from the sources of their modules."""
 
+import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -10,6 +12,7 @@ import machine
 from suite import FAIL, PASS, SKIP, Result, Suite
 
 TEST_S_MAX = 100
+UNENDED = "it did not end"
 OUTCOMES = {"pass": PASS, "fail": FAIL, "skip": SKIP}
 
 
@@ -18,8 +21,10 @@ class Module(Suite):
 
     module = ""
     package = "."
-    tests = "."  # a pattern of names
-    left_out = []  # names of tests that are of no use here
+    tags = ""  # of the build
+    files = "*_test.go"  # where its tests are
+    marks = ""  # a pattern: tests whose text does not hold it ask no broker anything
+    replaced = []  # (file, text, what is built in its place)
     variables = {}
     seconds_max = 600
     folder = None
@@ -31,7 +36,8 @@ class Module(Suite):
         if not shutil.which("go"):
             self.env["PATH"] = f"{wheels}:{os.environ['PATH']}"
         name = self.name.replace(" ", "-")
-        with machine.built(name, self.module, self.version, self.package) as (folder, stale):
+        parts = [self.module, self.version, self.package, self.tags, self.replaced]
+        with machine.built(name, *filter(None, parts)) as (folder, stale):
             self.folder = folder / "source" / self.package
             if not stale:
                 return
@@ -40,28 +46,55 @@ class Module(Suite):
             fetched = machine.install(fetch, env=self.env, cwd=folder)
             shutil.copytree(json.loads(fetched)["Dir"], folder / "source")
             machine.install(["chmod", "-R", "u+w", folder / "source"])
-            build = ["go", "test", "-c", "-o", "suite.test", "."]
+            for file, text, other in self.replaced:
+                before = (self.folder / file).read_text()
+                (self.folder / file).write_text(before.replace(text, other))
+            build = ["go", "test", "-c", f"-tags={self.tags}", "-o", "suite.test", "."]
             machine.install(build, env=self.env, cwd=self.folder)
+
+    def names(self):
+        """The tests that ask a broker, in the order of the files."""
+        found = []
+        for path in sorted(self.folder.glob(self.files)):
+            for text in re.split(r"^(?=func )", path.read_text(), flags=re.M):
+                test = re.match(r"func (Test\w*)\(\w+ \*testing\.T\)", text)
+                if test and re.search(self.marks, text):
+                    found.append(test[1])
+        return found
+
+    @contextlib.contextmanager
+    def surroundings(self, broker, folder):
+        """What has to run beside the broker while the tests do."""
+        yield
 
     def run(self, broker, folder, only=None):
         env = dict(self.env)
         for variable, value in self.variables.items():
             env[variable] = value.replace("BROKER", broker.address)
-        listed = subprocess.run(
-            ["./suite.test", f"-test.list={self.tests}"], cwd=self.folder, capture_output=True
-        )
-        tests = [each for each in listed.stdout.decode().split() if each.startswith("Test")]
+        tests = self.names()
         if only:
             tests = [each for each in tests if each in {test.split("/")[0] for test in only}]
+        with self.surroundings(broker, folder):
+            return self.each(tests, broker, folder, env)
+
+    def each(self, tests, broker, folder, env):
+        """The results of tests that run one at a time, so that a panic takes no other with it, and
+        those of subtests once more, that a panic of another did take with it."""
         results, deadline = {}, time.monotonic() + self.seconds_max
-        # One at a time, so that a panic takes no other test with it.
-        for test in [each for each in tests if each not in self.left_out]:
-            log = folder / f"{test}.log"
+        waiting = list(tests)
+        while waiting:
+            test = waiting.pop(0)
+            log = folder / f"{test.replace('/', '-')}.log"
+            pattern = "/".join(f"^{re.escape(part)}$" for part in test.split("/"))
             command = ["go", "tool", "test2json", "./suite.test", "-test.v=test2json"]
-            command += [f"-test.run=^{test}$", f"-test.timeout={TEST_S_MAX}s"]
+            command += [f"-test.run={pattern}", f"-test.timeout={TEST_S_MAX}s"]
             seconds = max(1, min(TEST_S_MAX + 5, deadline - time.monotonic()))
             machine.bounded([*broker.inside, *command], seconds, log, cwd=self.folder, env=env)
-            results.update(read(log.read_text(errors="replace")))
+            found = read(log.read_text(errors="replace"))
+            results.update(found)
+            if "/" not in test:
+                lost = [each for each, result in found.items() if result.detail == UNENDED]
+                waiting += [each for each in lost if each.count("/") == 1]
         return results
 
 
@@ -79,7 +112,7 @@ def read(output):
         if "/" in test:
             parents.add(test.rpartition("/")[0])
         if action == "run":
-            results[test] = Result(FAIL, "it did not end")
+            results[test] = Result(FAIL, UNENDED)
         elif action == "output":
             lines.setdefault(test, []).append(event["Output"])
         elif action in OUTCOMES:
@@ -102,12 +135,65 @@ class KafkaGo(Module):
 
 
 class FranzGo(Module):
-    """franz-go's tests of groups and transactions against a real broker."""
+    """franz-go's tests of its client against a broker; its admin client has none of that kind."""
 
     name = "franz-go"
     version = "1.22.2"
     module = "github.com/twmb/franz-go"
     package = "pkg/kgo"
-    about = "the tests of pkg/kgo, with 20,000 records where it would take 500,000"
+    about = "the tests of pkg/kgo that ask a broker, with 20,000 records instead of 500,000"
+    marks = r"tmp(Named)?Topic|newTestClient|getSeedBrokers|\badm\(\)|testClientOpts"
     settings = ["num.partitions=3", "group.initial.rebalance.delay.ms=0"]
     variables = {"KGO_SEEDS": "BROKER", "KGO_TEST_RECORDS": "20000", "KGO_TEST_RF": "1"}
+    seconds_max = 900
+
+
+class Sarama(Module):
+    """IBM/sarama's functional tests: five brokers behind toxiproxy, of which one is left here."""
+
+    name = "sarama"
+    version = "1.61.1"
+    module = "github.com/IBM/sarama"
+    about = "the functional tests, behind toxiproxy, with 1 broker for 5 and 1 replica for 3"
+    tags = "functional"
+    files = "functional_*_test.go"
+    replaced = [
+        ("functional_test.go", "ReplicationFactor: 3", "ReplicationFactor: 1"),
+        ("functional_test.go", "i <= 5", "i <= 1"),
+    ]
+    port = 19091  # the proxy's is the one that clients are told
+    settings = ["auto.create.topics.enable=false", "group.initial.rebalance.delay.ms=0"]
+    settings += ["advertised.listeners=PLAINTEXT://127.0.0.1:29091"]
+    variables = {"TOXIPROXY_ADDR": "http://127.0.0.1:8474", "KAFKA_VERSION": "4.3.1"}
+    seconds_max = 1200
+    proxy = "github.com/Shopify/toxiproxy/v2"
+    proxy_version = "2.5.0"
+
+    def prepare(self):
+        super().prepare()
+        with machine.built("toxiproxy", self.proxy, self.proxy_version) as (folder, stale):
+            self.toxiproxy = folder / "server"
+            if stale:
+                machine.say("building toxiproxy")
+                source = f"{self.proxy}/cmd/server@v{self.proxy_version}"
+                machine.install(["go", "install", source], env=dict(self.env, GOBIN=str(folder)))
+
+    @contextlib.contextmanager
+    def surroundings(self, broker, folder):
+        proxies = [{"name": "kafka1", "listen": "127.0.0.1:29091", "enabled": True}]
+        proxies[0]["upstream"] = broker.address
+        config = folder / "toxiproxy.json"
+        config.write_text(json.dumps(proxies))
+        command = [*broker.inside, self.toxiproxy, "-host", "127.0.0.1", "-config", config]
+        with open(folder / "toxiproxy.log", "wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + 20
+            while b"Started proxy" not in (folder / "toxiproxy.log").read_bytes():
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise machine.Missing("toxiproxy did not start")
+                time.sleep(0.1)
+            yield
+        finally:
+            process.kill()
+            process.wait()
