@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::kernel::batch::{BatchBuilder, BatchHeader};
 use crate::kernel::group::records::Record;
 use crate::kernel::group::{Config, Effect, Error, Event, Groups, Now, Response, Ticket};
+use crate::kernel::log::transactions::{Outcome, Outcomes};
 use crate::kernel::records::read_records;
 use crate::kernel::types::{Offset, TimestampMs, TopicIdPartition};
 use crate::storage::append::Prepared;
@@ -326,30 +327,28 @@ impl State {
         partitions: &Partitions,
         applied: Option<Offset>,
     ) -> Result<(), ReadError> {
-        let mut next = applied.unwrap_or(partition.log_start_offset());
-        loop {
-            let replayed =
-                reader::replay(partition, partitions.indexes(), next, |header, batch| {
-                    if !header.is_control() {
-                        self.replay(batch);
-                    }
-                    next = header.next_offset();
-                    Ok(())
-                });
-            let damage = partition.damage_behind(next).filter(|_| applied.is_some());
-            match (replayed, damage) {
-                (Err(ReadError::Corrupt), Some(damage)) => {
-                    tracing::warn!(
-                        partition = partition.id.partition,
-                        offset = damage.offset,
-                        next_offset = damage.next_offset,
-                        "records of groups that were torn by a crash are passed over"
-                    );
-                    next = damage.next_offset;
-                }
-                (replayed, _) => return replayed,
+        let from = applied.unwrap_or(partition.log_start_offset());
+        let walk = Walk { partition, partitions, passes_over: applied.is_some() };
+        let mut first = None;
+        walk.batches_from(from, |header, batch| {
+            if header.is_transactional() {
+                first.get_or_insert(header.base_offset);
             }
-        }
+            if first.is_none() && !header.is_control() {
+                self.replay(batch);
+            }
+        })?;
+        // Only Kafka may have written some so far.
+        let Some(first) = first else { return Ok(()) };
+        // As in Kafka they count where they stand, but only if they were committed. What is open
+        // has no effect, for nobody here could end it.
+        let mut outcomes = Outcomes::default();
+        walk.batches_from(first, |header, batch| outcomes.note(header, batch))?;
+        walk.batches_from(first, |header, batch| {
+            if !header.is_control() && outcomes.of(header) == Outcome::Committed {
+                self.replay(batch);
+            }
+        })
     }
 
     /// Takes in one batch of the log that the view does not have.
@@ -376,6 +375,46 @@ fn prepare(builder: BatchBuilder) -> Result<Prepared, String> {
     let batch = builder.build();
     let header = BatchHeader::parse(&batch).map_err(|error| error.to_string())?;
     Ok(Prepared::new(header, batch))
+}
+
+/// A walk over the log of the groups.
+struct Walk<'a> {
+    partition: &'a Partition,
+    partitions: &'a Partitions,
+    /// Whether damage is passed over.
+    passes_over: bool,
+}
+
+impl Walk<'_> {
+    /// Shows every batch from an offset on.
+    fn batches_from(
+        &self,
+        from: Offset,
+        mut visit: impl FnMut(&BatchHeader, &[u8]),
+    ) -> Result<(), ReadError> {
+        let (partition, indexes) = (self.partition, self.partitions.indexes());
+        let mut next = from;
+        loop {
+            let replayed = reader::replay(partition, indexes, next, |header, batch| {
+                visit(header, batch);
+                next = header.next_offset();
+                Ok(())
+            });
+            let damage = partition.damage_behind(next).filter(|_| self.passes_over);
+            match (replayed, damage) {
+                (Err(ReadError::Corrupt), Some(damage)) => {
+                    tracing::warn!(
+                        partition = partition.id.partition,
+                        offset = damage.offset,
+                        next_offset = damage.next_offset,
+                        "records of groups that were torn by a crash are passed over"
+                    );
+                    next = damage.next_offset;
+                }
+                (replayed, _) => return replayed,
+            }
+        }
+    }
 }
 
 /// Replays the view. Tells up to which offset of the log it goes, unless it cannot be used: it is

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::config::dynamic::{BrokerDefaults, TopicConfig};
+use crate::kernel::group::records::{self, OffsetValue};
 use crate::kernel::group::{CommitPartition, CommitRequest};
 use crate::kernel::types::{TopicIdPartition, Uuid};
 use crate::storage::flusher::Flusher;
@@ -174,4 +175,54 @@ async fn many_records_of_one_step_are_all_stored() {
     assert!(waiting.answer().await.is_ok());
     let fetched = stand.load().look(|groups| groups.fetch_offsets("g", None));
     assert_eq!(fetched[0].1.len(), 20_000);
+}
+
+/// Appends a batch with an offset committed in a transaction of a producer, or the marker that ends
+/// one: `Err` with whether it commits.
+fn append(stand: &Stand, producer_id: i64, sequence: i32, what: Result<Offset, bool>) {
+    let mut builder = BatchBuilder::new().producer(producer_id, 0, sequence).transactional();
+    match what {
+        Ok(offset) => {
+            let value = OffsetValue {
+                offset,
+                leader_epoch: -1,
+                metadata: "".into(),
+                commit_timestamp: 5,
+                expire_timestamp: None,
+                topic_id: Uuid::ZERO,
+            };
+            let record = records::offset("g", "t", 0, &value);
+            builder.append(5, Some(&record.key), record.value.as_deref(), &[]);
+        }
+        Err(commit) => {
+            builder = builder.control();
+            builder.append(5, Some(&[0, 0, 0, u8::from(commit)]), Some(&[0; 6]), &[]);
+        }
+    }
+    let partition = stand.partitions.get(&ID).unwrap();
+    partition.append(&mut [prepare(builder).unwrap()], 5).remove(0).unwrap();
+}
+
+#[tokio::test]
+async fn of_offsets_in_transactions_those_count_that_were_committed() {
+    let stand = Stand::new();
+    commit(&stand.load(), 10).await;
+    append(&stand, 1, 0, Ok(20));
+    append(&stand, 2, 0, Ok(30));
+    assert_eq!(committed(&stand.load()), 10, "nothing is decided");
+    append(&stand, 2, -1, Err(false));
+    assert_eq!(committed(&stand.load()), 10);
+    append(&stand, 1, -1, Err(true));
+    assert_eq!(committed(&stand.load()), 20, "the later one was aborted");
+    // A transaction that ends later does not take back what was committed behind its offsets.
+    append(&stand, 1, 1, Ok(40));
+    commit(&stand.load(), 50).await;
+    append(&stand, 1, -1, Err(true));
+    assert_eq!(committed(&stand.load()), 50);
+    append(&stand, 2, 1, Ok(60));
+    append(&stand, 2, -1, Err(true));
+    let shard = stand.load();
+    assert_eq!(committed(&shard), 60);
+    stand.update_view(&shard).await;
+    assert_eq!(committed(&stand.load()), 60);
 }
