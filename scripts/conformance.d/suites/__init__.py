@@ -6,6 +6,7 @@ ALL = [
     console.Console(),
     kcat.Kcat(),
     go_tools.Kadm(),
+    go_tools.Sarama(),
     *(java.Java(version) for version in java.VERSIONS),
     kafka_python.KafkaPython(),
     crates.Rskafka(),

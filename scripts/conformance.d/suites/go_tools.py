@@ -48,3 +48,12 @@ class Kadm(Program):
     version = "kadm 1.19.0"
     about = "scripted calls of protocol-tests/clients/go/kadm, outputs compared"
     prefix = "kadm"
+
+
+class Sarama(Program):
+    """sarama's clients, of which kaf and kafkactl are made."""
+
+    name = "sarama admin client"
+    version = "1.61.1"
+    about = "scripted calls of protocol-tests/clients/go/sarama, for five Kafkas, outputs compared"
+    prefix = "sarama"

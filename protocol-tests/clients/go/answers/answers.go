@@ -88,16 +88,22 @@ var (
 // plain makes of a value what JSON can say: errors are their texts, and 16 bytes, which are an ID
 // that differs in every run, only whether there is one.
 func plain(value reflect.Value) any {
+	if value.IsValid() && value.Kind() == reflect.Interface {
+		value = value.Elem()
+	}
 	if !value.IsValid() {
 		return nil
 	}
 	if value.CanInterface() {
 		if err, failed := value.Interface().(error); failed && !isNil(value) {
+			if value.CanInt() && value.Int() == 0 {
+				return nil // sarama has a number for every error and for none
+			}
 			return err.Error()
 		}
 	}
 	switch value.Kind() {
-	case reflect.Pointer, reflect.Interface:
+	case reflect.Pointer:
 		return plain(value.Elem())
 	case reflect.Struct:
 		fields := map[string]any{}
@@ -140,5 +146,5 @@ func some(value reflect.Value) string {
 }
 
 func isNil(value reflect.Value) bool {
-	return (value.Kind() == reflect.Pointer || value.Kind() == reflect.Interface) && value.IsNil()
+	return value.Kind() == reflect.Pointer && value.IsNil()
 }
