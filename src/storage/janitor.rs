@@ -12,7 +12,7 @@ use super::layout;
 use super::partition::Partition;
 use super::partitions::Partitions;
 use crate::kernel::log::retention;
-use crate::kernel::types::TimestampMs;
+use crate::kernel::types::{Offset, TimestampMs};
 
 /// A file that no reader will look for again, to be removed after `file.delete.delay.ms`.
 pub struct Condemned {
@@ -50,7 +50,8 @@ fn retain_partition(
     if partition.check_online().is_err() {
         return Ok(Vec::new());
     }
-    let (removed, log_start_offset) = {
+    let mut condemned = Vec::new();
+    let log_start_offset = {
         let mut state = partition.state();
         let count = retention::expired(&state.log, now);
         if count == 0 {
@@ -59,32 +60,42 @@ fn retain_partition(
         if count == state.log.segments.len() {
             partition.roll(&mut state)?;
         }
-        let removed = retention::remove_oldest(&mut state.log, count);
+        let mut renamed = 0;
+        for segment in &state.log.segments[..count] {
+            match condemn(partition, segment.base_offset) {
+                Ok(file) => condemned.extend(file),
+                Err(error) if renamed == 0 => return Err(error),
+                // It stays part of the log with all behind it, until the next time.
+                Err(_) => break,
+            }
+            renamed += 1;
+        }
+        let removed = retention::remove_oldest(&mut state.log, renamed);
         for base in &removed {
             state.forget_file(*base);
             partition.damages.forget(*base);
         }
         state.checkpoint_due = true;
         state.checkpointed_size = 0;
-        (removed, state.log.log_start_offset)
+        tracing::info!(topic = %partition.topic, partition = partition.id.partition,
+            segments = removed.len(), log_start_offset = state.log.log_start_offset,
+            "removed old segments");
+        state.log.log_start_offset
     };
     partition.publish_log_start(log_start_offset);
-    tracing::info!(topic = %partition.topic, partition = partition.id.partition,
-        segments = removed.len(), log_start_offset, "removed old segments");
     let due = now.saturating_add(partition.config().file_delete_delay_ms);
-    let mut condemned = Vec::with_capacity(removed.len());
-    for base_offset in removed {
-        let path = layout::segment_file(&partition.folder, base_offset);
-        let renamed = path.with_extension(format!("log{}", layout::DELETED));
-        match partition.disk.rename(&path, &renamed) {
-            Ok(()) => condemned.push(Condemned { path: renamed, due }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            // No reader looks for it any more; the space stays taken.
-            Err(error) => tracing::warn!(file = %path.display(), %error,
-                "an old segment cannot be renamed; remove it by hand"),
-        }
+    Ok(condemned.into_iter().map(|path| Condemned { path, due }).collect())
+}
+
+/// Gives the file of a segment, if there is one, the ending of removed ones.
+fn condemn(partition: &Partition, base_offset: Offset) -> std::io::Result<Option<PathBuf>> {
+    let path = layout::segment_file(&partition.folder, base_offset);
+    let renamed = path.with_extension(format!("log{}", layout::DELETED));
+    match partition.disk.rename(&path, &renamed) {
+        Ok(()) => Ok(Some(renamed)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
-    Ok(condemned)
 }
 
 /// Removes the files whose time has come, or all of them on a full disk. Answers when the next one

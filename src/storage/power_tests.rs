@@ -241,3 +241,82 @@ fn a_reader_waits_at_the_end_of_a_log_whose_last_records_are_lost() {
     assert_eq!(life.put("next", false), 2);
     assert!(matches!(read(1), Ok(Read::Slice(_))));
 }
+
+/// Base offsets of the segment files of the partition.
+fn segment_files(stand: &Stand) -> Vec<Offset> {
+    let folder = layout::partition_folder(&stand.place.folder, ID);
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let bases = names.filter_map(|name| layout::segment_base(name.to_str().unwrap()));
+    let mut bases: Vec<_> = bases.collect();
+    bases.sort_unstable();
+    bases
+}
+
+#[test]
+fn a_segment_that_cannot_be_renamed_stays_in_the_log_with_all_behind_it() {
+    let mut stayed = 0;
+    for seed in 0..20 {
+        let stand = Stand::new(seed);
+        let life = stand.start(false);
+        for timestamp in 0..5 {
+            life.put_at(timestamp, "old", true);
+        }
+        life.put_at(NOW, "new", true);
+        life.sync();
+        stand.disk.set_faults(Faults { rename_fails: 3_000, ..Faults::default() });
+        janitor::retain(&life.partitions, NOW);
+        let segments = || -> Vec<_> {
+            life.partition.state().log.segments.iter().map(|s| s.base_offset).collect()
+        };
+        assert_eq!(segments(), segment_files(&stand), "seed {seed}");
+        stayed += segments().len() - 1;
+        stand.disk.set_faults(Faults::default());
+        janitor::retain(&life.partitions, NOW);
+        assert_eq!((segments(), segment_files(&stand)), (vec![5], vec![5]), "seed {seed}");
+    }
+    assert!((20..80).contains(&stayed), "{stayed}");
+}
+
+#[test]
+fn no_folder_is_synced_again_for_the_history_of_epochs() {
+    let stand = Stand::new(1);
+    let life = stand.start(true);
+    for _ in 0..3 {
+        life.put("key", true);
+    }
+    life.sync();
+    stand.disk.set_faults(Faults { folder_sync_fails: 10_000, ..Faults::default() });
+    assert!(!life.clean());
+    stand.disk.set_faults(Faults::default());
+    assert!(matches!(life.partition.check_online(), Err(StorageError::Poisoned)));
+    assert!(!life.clean());
+    assert_eq!(stand.disk.violations(), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_is_as_long_as_it_is_without_what_no_sync_wrote() {
+    let mut cut = 0;
+    for seed in 0..20 {
+        let stand = Stand::new(seed);
+        let life = stand.start(false);
+        life.put("kept", true);
+        life.sync();
+        stand.disk.set_faults(Faults { sync_fails: 10_000, ..Faults::default() });
+        life.put("doubtful", false);
+        // The next segment holds something sound.
+        life.put("sound", true);
+        life.sync();
+        drop(life);
+        stand.disk.restart();
+        stand.disk.set_faults(Faults::default());
+        let life = stand.start(false);
+        let state = life.partition.state();
+        for segment in &state.log.segments {
+            let path = layout::segment_file(&life.partition.folder, segment.base_offset);
+            let size = fs::metadata(path).map_or(0, |file| file.len());
+            assert_eq!(segment.size, size, "seed {seed}");
+            cut += usize::from(segment.base_offset == 0 && segment.end_offset == 1);
+        }
+    }
+    assert!(cut > 2, "{cut}");
+}

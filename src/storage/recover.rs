@@ -202,6 +202,8 @@ impl Scan<'_> {
         self.log.segments = segments;
         self.log.producers = known.producers;
         self.log.epochs = known.epochs;
+        // An older checkpoint may tell of a start that retention has moved since.
+        self.log.epochs.truncate_from_start(self.log.log_start_offset);
         Ok(())
     }
 

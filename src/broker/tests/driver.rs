@@ -17,6 +17,7 @@ use crate::clock::{Clock, Manual};
 use crate::config::{NodeConfig, Sources};
 use crate::coordinator::groups::{OFFSETS_TOPIC, tests as groups};
 use crate::kernel::group::Error;
+use crate::kernel::log::epochs::Epoch;
 use crate::kernel::meta::Command;
 use crate::kernel::meta::command::{CreateTopics, Defaults, NewTopic, TopicRef};
 use crate::kernel::types::{Offset, TopicIdPartition, Uuid};
@@ -892,6 +893,10 @@ impl Driver {
         let folded = recover(&Disk::Os, &copy, partition.id, limits, nothing, now);
         let folded = folded.map_err(|error| error.to_string())?;
         let _ = std::fs::remove_dir_all(&copy);
+        let damages: Vec<_> = std::iter::successors(damage_at(partition, 0), |(_, behind)| {
+            damage_at(partition, *behind)
+        })
+        .collect();
         let state = partition.state();
         let (restored, folded) = (&state.log, folded.log);
         let first = restored.segments[0].base_offset;
@@ -902,6 +907,31 @@ impl Driver {
         if shape(restored) != shape(&folded) {
             let (restored, folded) = (shape(restored), shape(&folded));
             return Err(format!("restored {restored:?}, folded {folded:?}"));
+        }
+        let starts = (restored.log_start_offset, folded.log_start_offset);
+        // Where retention let the log start inside a segment no file tells.
+        if starts.0 < starts.1 {
+            return Err(format!("starts restored and folded: {starts:?}"));
+        }
+        let mut epochs = folded.epochs.clone();
+        epochs.truncate_from_start(starts.0);
+        // Of epochs whose records are all gone only checkpoints know, and where the first of them
+        // are damaged the others tell that the epoch began with them.
+        let is_known = |folded: &Epoch| {
+            let same = |one: &&Epoch| one.epoch == folded.epoch;
+            let known = restored.epochs.entries().iter().find(same);
+            known.is_some_and(|known| {
+                let lost = |(from, to)| from <= known.start_offset && to >= folded.start_offset;
+                known == folded
+                    || (known.start_offset < folded.start_offset
+                        && damages.iter().copied().any(lost))
+            })
+        };
+        if !epochs.entries().iter().all(is_known) {
+            return Err(format!(
+                "epochs restored {:?}, folded {epochs:?}, damages {damages:?}",
+                restored.epochs
+            ));
         }
         let known: BTreeMap<i64, Offset> = restored.producers.last_offsets().into_iter().collect();
         for (producer, last) in folded.producers.last_offsets() {

@@ -226,3 +226,26 @@ async fn of_offsets_in_transactions_those_count_that_were_committed() {
     stand.update_view(&shard).await;
     assert_eq!(committed(&stand.load()), 60);
 }
+
+#[tokio::test]
+async fn what_a_crash_tore_behind_the_view_is_passed_over_and_other_damage_is_not() {
+    let stand = Stand::new();
+    let shard = stand.load();
+    commit(&shard, 10).await;
+    stand.update_view(&shard).await;
+    commit(&shard, 11).await;
+    commit(&shard, 12).await;
+    let partition = stand.partitions.get(&ID).unwrap();
+    let segment = partition.folder.join("00000000000000000000.log");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let second = bytes.len() / 3;
+    bytes[second + 70] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    stand.partitions.open(ID, &partition.topic, partition.config(), 0, 0).unwrap();
+    assert_eq!(committed(&stand.load()), 12);
+    // Without the view it may have been answered for long ago.
+    forget_view(&partition, stand.partitions.rocks());
+    let partition = stand.partitions.get(&ID).unwrap();
+    let loaded = Shard::load(partition, &stand.partitions, Config::default());
+    assert!(matches!(loaded, Err(ReadError::Corrupt)));
+}
