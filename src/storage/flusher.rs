@@ -1,7 +1,7 @@
 //! The one thread per data directory that waits for the disk. It groups syncs: at most one is in
 //! flight per partition, and everything that arrived meanwhile shares the next. Checkpoints are
-//! its work too, because only it knows what is on disk. Twice a second it asks RocksDB whether its
-//! threads have failed.
+//! its work too, because only it knows what is on disk. While RocksDB has something to do it is
+//! asked twice a second whether its threads have failed.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -176,6 +176,13 @@ impl Flusher {
     ) -> std::io::Result<Flusher> {
         let handle = FlusherHandle::new(times, space);
         let shared = Arc::clone(&handle.shared);
+        let woken = Arc::downgrade(&shared);
+        rocks.on_busy(move || {
+            if let Some(shared) = woken.upgrade() {
+                let _work = shared.lock();
+                shared.wake.notify_one();
+            }
+        });
         let thread = std::thread::Builder::new()
             .name("felice-flusher".into())
             .spawn(move || run(&shared, &rocks))?;
@@ -250,20 +257,26 @@ impl Shared {
         }
     }
 
-    /// Waits for work until then, with a look for room now and then if that is short.
-    fn wait(&self, until: Instant) -> MutexGuard<'_, Work> {
+    /// Waits for work, and while RocksDB has some until `due` at most. Where nothing is going on
+    /// the thread sleeps until somebody asks.
+    fn wait(&self, rocks: &Rocks, due: Instant) -> MutexGuard<'_, Work> {
         let mut work = self.lock();
         loop {
             let is_short = self.space.is_low() && !self.space.look();
             let now = Instant::now();
-            if !work.is_none(now) || now >= until {
+            let due = rocks.is_busy().then_some(due);
+            if !work.is_none(now) || due.is_some_and(|due| now >= due) {
                 return work;
             }
             let look = work.looks.first_key_value().map(|((at, _), _)| *at);
             let room = is_short.then(|| now + ROOM_INTERVAL);
-            let next = look.into_iter().chain(room).fold(until, Instant::min);
-            let waited = self.wake.wait_timeout(work, next.duration_since(now));
-            work = waited.unwrap_or_else(PoisonError::into_inner).0;
+            work = match look.into_iter().chain(room).chain(due).min() {
+                Some(next) => {
+                    let waited = self.wake.wait_timeout(work, next.duration_since(now));
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.wake.wait(work).unwrap_or_else(PoisonError::into_inner),
+            };
         }
     }
 }
@@ -272,7 +285,7 @@ fn run(shared: &Arc<Shared>, rocks: &Rocks) {
     let handle = FlusherHandle { shared: Arc::clone(shared) };
     let mut look = Instant::now() + rocks::LOOK_INTERVAL;
     loop {
-        let mut work = shared.wait(look);
+        let mut work = shared.wait(rocks, look);
         let now = Instant::now();
         let looks = work.due_looks(now);
         let mut partitions = std::mem::take(&mut work.partitions);

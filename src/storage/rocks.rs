@@ -3,11 +3,14 @@
 //! that names their type; each type's form is a file in `schema`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rocksdb::properties::BACKGROUND_ERRORS;
+use rocksdb::properties::{
+    BACKGROUND_ERRORS, COMPACTION_PENDING, MEM_TABLE_FLUSH_PENDING, NUM_RUNNING_COMPACTIONS,
+    NUM_RUNNING_FLUSHES, PropName,
+};
 use rocksdb::{
     BlockBasedOptions, Cache, DB, Direction, ErrorKind, InfoLogger, IteratorMode, LogLevel,
     Options, WriteBatch,
@@ -25,9 +28,13 @@ const BLOCK_CACHE_BYTES: usize = 8 * 1024 * 1024;
 const OPEN_FILES_MAX: i32 = 64;
 const WAL_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
-/// How often somebody has to ask whether its own threads have failed, so that the process ends
-/// within a second.
+/// How often somebody has to ask whether its own threads have failed, as long as they may have
+/// something to do, so that the process ends within a second.
 pub const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// What its own threads have to do, as it counts it.
+const WORK: [&PropName; 4] =
+    [MEM_TABLE_FLUSH_PENDING, NUM_RUNNING_FLUSHES, COMPACTION_PENDING, NUM_RUNNING_COMPACTIONS];
 
 /// File in the folder of a database that was found corrupt when it was written to.
 const FOUND_CORRUPT: &str = "felice-found-corrupt";
@@ -39,6 +46,10 @@ pub struct Rocks {
     space: Arc<Space>,
     /// Failures of its own threads that somebody has looked into.
     failures: AtomicU64,
+    /// Its own threads may have something to do.
+    is_busy: AtomicBool,
+    /// Called when they may have something to do again.
+    wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 /// A database that is only looked at; nothing is written, not even a lock.
@@ -149,7 +160,14 @@ impl Rocks {
     }
 
     fn new(db: DB, path: &Path, space: Arc<Space>) -> Rocks {
-        Rocks { db, path: path.to_owned(), space, failures: AtomicU64::new(0) }
+        Rocks {
+            db,
+            path: path.to_owned(),
+            space,
+            failures: AtomicU64::new(0),
+            is_busy: AtomicBool::new(true),
+            wake: OnceLock::new(),
+        }
     }
 
     /// The room that it writes in.
@@ -175,13 +193,38 @@ impl Rocks {
         if let Err(error) = self.db.write(changes.0) {
             self.end_process(&error);
         }
+        self.note_busy();
+    }
+
+    fn note_busy(&self) {
+        if !self.is_busy.swap(true, Ordering::AcqRel)
+            && let Some(wake) = self.wake.get()
+        {
+            wake();
+        }
+    }
+
+    /// Whether somebody has to look: not while nothing is committed.
+    pub fn is_busy(&self) -> bool {
+        self.is_busy.load(Ordering::Acquire)
+    }
+
+    /// Says what is to be called when somebody has to look again. The first one counts.
+    pub fn on_busy(&self, wake: impl Fn() + Send + Sync + 'static) {
+        let _ = self.wake.set(Box::new(wake));
     }
 
     /// Ends the process if RocksDB has failed to write files on threads of its own, of which
-    /// otherwise only the next commit would hear. To be called every [`LOOK_INTERVAL`].
+    /// otherwise only the next commit would hear. To be called every [`LOOK_INTERVAL`] while it is
+    /// busy.
     pub fn look(&self) {
+        self.is_busy.store(false, Ordering::Release);
         if let Some(error) = self.failure() {
             self.end_process(&error);
+        }
+        let count = |work| self.db.property_int_value(work).ok().flatten().unwrap_or(1);
+        if WORK.into_iter().any(|work| count(work) > 0) {
+            self.is_busy.store(true, Ordering::Release);
         }
     }
 
@@ -260,6 +303,8 @@ impl Rocks {
     /// a full disk ends the process.
     pub fn flush(&self) {
         let flushed = self.db.flush_wal(true).and_then(|()| self.db.flush());
+        // A compaction may follow.
+        self.note_busy();
         match flushed {
             Err(error) if is_full(&error) => {
                 tracing::warn!(%error, "RocksDB cannot be flushed; the next start replays more");
@@ -296,6 +341,28 @@ mod tests {
         rocks.flush_grown();
         assert!(in_memory() < 100_000);
         assert_eq!(rocks.get(&[1]).map(|value| value.len()), Some(100_000));
+        drop(rocks);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn nobody_has_to_look_until_something_is_committed() {
+        let folder = std::env::temp_dir().join(format!("felice-quiet-{}", std::process::id()));
+        let rocks = Rocks::open(&folder, Space::unlimited()).unwrap();
+        let calls = Arc::new(AtomicU64::new(0));
+        let called = Arc::clone(&calls);
+        rocks.on_busy(move || {
+            called.fetch_add(1, Ordering::Relaxed);
+        });
+        while rocks.is_busy() {
+            rocks.look();
+        }
+        assert_eq!(calls.load(Ordering::Relaxed), 0);
+        for _ in 0..2 {
+            rocks.commit(Changes::default());
+            assert!(rocks.is_busy());
+            assert_eq!(calls.load(Ordering::Relaxed), 1);
+        }
         drop(rocks);
         std::fs::remove_dir_all(&folder).unwrap();
     }
