@@ -371,6 +371,38 @@ fn metadata_is_the_newest_snapshot_and_what_follows() {
 }
 
 #[test]
+fn partitions_are_opened_together_and_the_one_that_cannot_be_is_named() {
+    let place = Place::empty();
+    let open = place.open();
+    let config = TopicConfig::resolve(&BrokerDefaults::default(), &Default::default());
+    let (config, topic) = (Arc::new(config), Arc::<str>::from("t"));
+    let id = |partition| TopicIdPartition { partition, ..ID };
+    for partition in 1..30 {
+        open.partitions.create(id(partition), &topic, Arc::clone(&config), 0);
+        let partition = open.partitions.get(&id(partition)).unwrap();
+        append(&partition, batch(NOW, &[b"x"])).unwrap();
+    }
+    drop(open);
+    let wanted = |partition| ToOpen {
+        id: id(partition),
+        topic: Arc::clone(&topic),
+        config: Arc::clone(&config),
+        leader_epoch: 0,
+    };
+    let all: Vec<ToOpen> = (1..31).map(wanted).collect();
+    let open = place.open();
+    let opened = open.partitions.open_all(&all, NOW).unwrap();
+    assert_eq!(opened.iter().filter(|opened| opened.scanned_bytes > 0).count(), 29);
+    for partition in open.partitions.all().iter().filter(|p| (1..30).contains(&p.id.partition)) {
+        // What was read is durable before anything follows it.
+        assert_eq!((partition.high_watermark(), partition.synced_offset()), (1, 1));
+    }
+    fs::write(layout::partition_folder(&place.folder, id(30)), b"").unwrap();
+    let (named, _) = open.partitions.open_all(&all, NOW).unwrap_err();
+    assert_eq!(named, id(30));
+}
+
+#[test]
 fn files_that_are_not_used_are_closed_and_opened_again() {
     let place = Place::empty();
     let mut open = place.open();
