@@ -311,7 +311,11 @@ impl Crowd {
 
     /// Lets every client of a group do what it does if nothing is wrong.
     pub fn all_go_on(&mut self, house: &House, chance: &mut Chance, at: usize, topic: &str) {
-        (0..CLIENTS).for_each(|client| self.go_on(house, chance, at, client, topic));
+        for client in 0..CLIENTS {
+            self.go_on(house, chance, at, client, topic);
+            // What is over at this moment may end a group that the next one founds again.
+            self.note_gone(house);
+        }
     }
 
     fn ask(&mut self, at: usize, client: usize, asked: Asked) {
@@ -351,8 +355,14 @@ impl Crowd {
 
     fn join(&mut self, house: &House, chance: &mut Chance, at: usize, client: usize, topic: &str) {
         self.members += 1;
-        let group = &self.groups[at];
-        let one = &group.clients[client];
+        let group = &mut self.groups[at];
+        let one = &mut group.clients[client];
+        if one.is.generation >= 0 {
+            // Whoever asks to join has given up the generation that it was in.
+            one.was = Some(one.is.clone());
+            one.is.generation = -1;
+            (one.has_synced, one.leads) = (false, Vec::new());
+        }
         let session_timeout_ms = 6_000 + chance.below(20_000) as i32;
         let mut subscription = BytesMut::new();
         subscription.put_i16(0);
@@ -500,19 +510,23 @@ impl Crowd {
     }
 
     /// Looks which groups are gone, and may begin again from nothing.
-    pub fn observe(&mut self, house: &House) -> Result<(), String> {
+    pub fn note_gone(&mut self, house: &House) {
         for group in &mut self.groups {
-            let Some(now) = house.groups.look_at(&group.name) else { continue };
-            match now {
-                None => {
-                    group.incarnation += 1;
-                    (group.newest, group.told) = (0, 0);
-                    group.given.clear();
-                }
-                Some(now) if now.generation < group.newest => {
-                    return Err(format!("{} went back to {now:?}", group.name));
-                }
-                Some(_) => {}
+            if house.groups.look_at(&group.name) == Some(None) {
+                group.incarnation += 1;
+                (group.newest, group.told) = (0, 0);
+                group.given.clear();
+            }
+        }
+    }
+
+    /// The same, and that no other has gone back.
+    pub fn observe(&mut self, house: &House) -> Result<(), String> {
+        self.note_gone(house);
+        for group in &self.groups {
+            let now = house.groups.look_at(&group.name).flatten();
+            if let Some(now) = now.filter(|now| now.generation < group.newest) {
+                return Err(format!("{} went back to {now:?}", group.name));
             }
         }
         Ok(())

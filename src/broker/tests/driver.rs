@@ -454,7 +454,10 @@ impl Driver {
             let house = house.as_ref().expect("it is open between starts");
             crowd.all_go_on(house, chance, group, &topic);
             self.manual.advance(1_100);
-            self.house().step_deadlines();
+            let Driver { crowd, house, .. } = self;
+            let house = house.as_ref().expect("it is open between starts");
+            house.step_deadlines();
+            crowd.note_gone(house);
             if self.chance.happens(7_000) {
                 self.house().step();
             }
