@@ -29,7 +29,7 @@ use crate::wire::chunk::Frame;
 use crate::wire::fetch::{self, FetchResponse, FetchedPartition, FetchedTopic};
 
 /// Partitions that are looked up or read before others get the thread: some fifty microseconds.
-const TURN: usize = 256;
+const TURN: usize = 128;
 
 /// The API.
 pub struct Fetch;
@@ -363,15 +363,23 @@ impl Plan {
         let plan = Arc::new(self);
         let waiter = FetchWaiter::new(i64::MAX);
         // Registered before reading, so that nothing appended in between is missed.
-        let _watch = Watch::new(&plan, &waiter);
+        let mut watch = Watch::begin(&plan, &waiter).await;
+        let fetched = plan.fetch_waiting(&waiter).await;
+        watch.end().await;
+        plan.finish(fetched)
+    }
+
+    /// Reads until there is enough or the time is up.
+    async fn fetch_waiting(self: &Arc<Plan>, waiter: &FetchWaiter) -> Vec<FetchedPartition> {
+        let plan = self;
         loop {
             waiter.want(i64::MAX);
             let fetched = match plan.read_in_turns().await {
                 Attempt::Read(fetched) => fetched,
-                Attempt::Cold => Plan::read_cold(&plan).await,
+                Attempt::Cold => Plan::read_cold(plan).await,
             };
             if plan.is_enough(&fetched) {
-                return plan.finish(fetched);
+                return fetched;
             }
             let bytes: u64 = fetched.iter().map(FetchedPartition::record_bytes).sum();
             let missing = plan.limits.bytes_min.saturating_sub(bytes);
@@ -389,10 +397,10 @@ impl Plan {
                         () = waiter.woken() => {}
                         // The next round is the last.
                         () = tokio::time::sleep_until(deadline) => {}
-                        Ok(_) = stopping.wait_for(|stop| *stop) => return plan.finish(fetched),
+                        Ok(_) = stopping.wait_for(|stop| *stop) => return fetched,
                     }
                 }
-                None => return plan.finish(fetched),
+                None => return fetched,
             }
         }
     }
@@ -494,24 +502,50 @@ fn answered(fetched: &FetchedPartition) -> Answered {
     }
 }
 
-/// Registers a waiter with every partition for as long as it lives.
+/// Registers a waiter with every partition for as long as it lives, so many in a turn.
 struct Watch {
     plan: Arc<Plan>,
     waiter: Arc<FetchWaiter>,
+    /// How many of the partitions know of it.
+    watched: usize,
 }
 
 impl Watch {
-    fn new(plan: &Arc<Plan>, waiter: &Arc<FetchWaiter>) -> Watch {
+    async fn begin(plan: &Arc<Plan>, waiter: &Arc<FetchWaiter>) -> Watch {
         plan.broker.metrics.fetches_waiting.inc();
-        plan.partitions.iter().flatten().for_each(|partition| partition.watch(waiter));
-        Watch { plan: Arc::clone(plan), waiter: Arc::clone(waiter) }
+        let (plan, waiter) = (Arc::clone(plan), Arc::clone(waiter));
+        let mut watch = Watch { plan, waiter, watched: 0 };
+        loop {
+            let left = &watch.plan.partitions[watch.watched..];
+            let turn = &left[..left.len().min(TURN)];
+            turn.iter().flatten().for_each(|partition| partition.watch(&watch.waiter));
+            watch.watched += turn.len();
+            if watch.watched == watch.plan.partitions.len() {
+                return watch;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Ends it without holding up others; dropping it does so at once.
+    async fn end(&mut self) {
+        while self.watched > TURN {
+            self.leave(self.watched - TURN);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Ends it with all partitions but the first `rest`.
+    fn leave(&mut self, rest: usize) {
+        let partitions = self.plan.partitions[rest..self.watched].iter().flatten();
+        partitions.for_each(|partition| partition.unwatch(&self.waiter));
+        self.watched = rest;
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
         self.plan.broker.metrics.fetches_waiting.dec();
-        let partitions = self.plan.partitions.iter().flatten();
-        partitions.for_each(|partition| partition.unwatch(&self.waiter));
+        self.leave(0);
     }
 }

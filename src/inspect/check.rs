@@ -51,6 +51,9 @@ struct Segment {
     /// Where a tail begins that no sound batch follows, and its first offset.
     #[serde(skip)]
     tail: Option<(u64, Offset)>,
+    /// The same of what has a sound batch behind, where part of it was never written.
+    #[serde(skip)]
+    holes: Vec<(u64, Offset)>,
     #[serde(skip)]
     is_snapshot: bool,
 }
@@ -139,9 +142,11 @@ fn foretell(segments: &mut [Segment], durable_to: Offset) -> Vec<String> {
     let logs: Vec<usize> = (0..segments.len()).filter(|at| !segments[*at].is_snapshot).collect();
     let mut told = Vec::new();
     for (number, at) in logs.iter().enumerate() {
-        let Some((position, offset)) = segments[*at].tail else { continue };
         let behind = &logs[number + 1..];
         let followed = behind.iter().any(|other| segments[*other].batches > 0);
+        let mut holes = segments[*at].holes.iter().filter(|_| !followed).copied();
+        let hole = holes.find(|(_, offset)| *offset >= durable_to);
+        let Some((position, offset)) = hole.or(segments[*at].tail) else { continue };
         let (file, bytes) = (segments[*at].file.clone(), segments[*at].bytes);
         if followed {
             if let (Some(next), Some(damage)) =
@@ -181,6 +186,7 @@ fn segment(
         index_agrees: None,
         base: file.base_offset,
         tail: None,
+        holes: Vec::new(),
         is_snapshot: file.is_snapshot,
     };
     let expected = Expected { least_offset: file.base_offset, most_offset, least_epoch: -1 };
@@ -197,6 +203,9 @@ fn segment(
             }
             Step::Damage(damage) => {
                 index.iter_mut().for_each(|index| index.damage(damage.end));
+                if damage.unwritten {
+                    found.holes.push((damage.position, damage.offset));
+                }
                 found.damage.push(damaged(damage));
             }
             Step::Tail { position, offset, fault } => {

@@ -154,8 +154,14 @@ mod tests {
     #[test]
     fn damage_is_noted_once_and_within_a_bound() {
         let damages = Damages::default();
-        let damage =
-            |position| Damage { position, end: 9, offset: 3, next_offset: 7, fault: Fault::Crc };
+        let damage = |position| Damage {
+            position,
+            end: 9,
+            offset: 3,
+            next_offset: 7,
+            fault: Fault::Crc,
+            unwritten: false,
+        };
         assert!(damages.note(Path::new("x"), (0, 0), damage(1)));
         assert!(!damages.note(Path::new("x"), (0, 0), damage(1)));
         assert_eq!((damages.of((0, 0)).len(), damages.of((0, 1)).len()), (1, 0));

@@ -235,25 +235,67 @@ fn a_compaction_without_a_checkpoint_costs_the_reading_of_its_segment_only() {
     assert_eq!(found[0], gone.base_offset + 2, "the next one that is left");
 }
 
-#[test]
-fn a_hole_in_the_unsynced_end_costs_what_lay_in_it() {
+/// A log of two segments, 25 batches of two records each. Makes the `nth` unsound, by zeros up to
+/// `end`.
+fn with_zeros(is_synced: bool, nth: usize, end: impl Fn(&At) -> usize) -> Place {
     let place = Place::empty();
     let open = place.open();
     let partition = open.partition();
-    fill(&partition, 30);
+    fill(&partition, 25);
     drop(partition);
-    drop(open);
-    place.forget_rocks();
-    let at = all_batches(&place)[25].clone();
+    match is_synced {
+        true => open.close(),
+        false => {
+            drop(open);
+            place.forget_rocks();
+        }
+    }
+    let at = all_batches(&place)[nth].clone();
     let mut bytes = fs::read(&at.file).unwrap();
-    bytes[at.position..at.position + at.size].fill(0);
+    bytes[at.position..end(&at)].fill(0);
     fs::write(&at.file, bytes).unwrap();
+    place
+}
+
+/// The end of the sector in which a batch begins.
+fn sector_end(at: &At) -> usize {
+    (at.position / 512 + 1) * 512
+}
+
+#[test]
+fn the_log_ends_before_what_the_power_took_of_its_unsynced_end() {
+    // One that leaves a good part of a sector.
+    let place = with_zeros(false, 18, |at| sector_end(at) + 512);
+    let open = place.open();
+    let (partition, opened) = reopen(&open);
+    assert_eq!(partition.high_watermark(), 36);
+    assert!(opened.cut_bytes > 512);
+    assert!(
+        place.segments().iter().any(|file| file.ends_with("00000000000000000028.log.tail.cut"))
+    );
+    assert_eq!(append(&partition, batch(1, &[b"next"])).unwrap().base_offset, 36);
+    assert_eq!(range(&open, &partition, 36).unwrap(), [36]);
+}
+
+#[test]
+fn zeros_in_what_was_synced_are_damage() {
+    let place = with_zeros(true, 18, |at| sector_end(at) + 512);
+    let open = place.open();
+    let (partition, opened) = reopen(&open);
+    assert_eq!((partition.high_watermark(), opened.cut_bytes), (50, 0));
+    assert!(matches!(range(&open, &partition, 36), Err(ReadError::Corrupt)));
+    assert_eq!(range(&open, &partition, 49).unwrap(), [48]);
+}
+
+#[test]
+fn damage_in_the_unsynced_end_that_no_power_cut_leaves_costs_what_lay_in_it() {
+    let place = with_zeros(false, 22, |at| sector_end(at).min(at.position + at.size) - 1);
     let open = place.open();
     let (partition, _) = reopen(&open);
-    assert_eq!(partition.high_watermark(), 60);
-    assert!(matches!(range(&open, &partition, 51), Err(ReadError::Corrupt)));
-    assert_eq!(range(&open, &partition, 52).unwrap()[0], 52);
-    assert_eq!(range(&open, &partition, 49).unwrap(), [48]);
+    assert_eq!(partition.high_watermark(), 50);
+    assert!(matches!(range(&open, &partition, 45), Err(ReadError::Corrupt)));
+    assert_eq!(range(&open, &partition, 46).unwrap()[0], 46);
+    assert_eq!(range(&open, &partition, 43).unwrap(), [42]);
 }
 
 #[test]

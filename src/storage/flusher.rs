@@ -385,10 +385,14 @@ pub fn sync_in_round(partition: &Arc<Partition>, rocks: &Rocks, round: &Round) {
         partition.poison(&error);
         return;
     }
-    partition.mark_synced(covered.end_offset);
-    if let Some(captured) = covered.checkpoint {
-        checkpoint::store(partition, rocks, captured);
+    let mut checkpoint = covered.checkpoint;
+    let store = |captured| checkpoint::store(partition, rocks, captured);
+    if partition.is_vital() {
+        // Whoever is told that the metadata has changed may rely on a start that knows it too.
+        checkpoint.take().into_iter().for_each(store);
     }
+    partition.mark_synced(covered.end_offset);
+    checkpoint.into_iter().for_each(store);
 }
 
 /// Syncs a folder that leads to a partition. Where it is not the topic's own, all partitions lie in

@@ -321,6 +321,11 @@ impl Partition {
         is_synced
     }
 
+    /// Whether the broker keeps its own state here.
+    pub(super) fn is_vital(&self) -> bool {
+        self.is_vital
+    }
+
     /// Ends the process if the broker keeps its own state here, which cannot be read or written.
     pub fn end_if_vital(&self, done: &str, error: &std::io::Error) {
         if self.is_vital && self.flusher.is_vital_to_process() {

@@ -459,11 +459,12 @@ impl Opened<'_> {
         let damage = match *step {
             Step::Damage(damage) => damage,
             Step::Tail { position, offset, fault } => {
-                Damage { position, end, offset, next_offset, fault }
+                Damage { position, end, offset, next_offset, fault, unwritten: false }
             }
             // The file ends before the segment does.
             Step::End if offset < next_offset => {
-                Damage { position, end, offset, next_offset, fault: Fault::Torn }
+                let fault = Fault::Torn;
+                Damage { position, end, offset, next_offset, fault, unwritten: false }
             }
             Step::Batch { .. } | Step::End => return false,
         };

@@ -215,7 +215,7 @@ impl Scan<'_> {
         let expected =
             Expected { least_offset: base_offset, most_offset: next_offset, least_epoch: -1 };
         self.scanned += size;
-        let tail = self.place.walk(&mut alone, size, expected, &mut self.damages)?;
+        let tail = self.place.walk(&mut alone, size, expected, None, &mut self.damages)?;
         if let Some(tail) = tail {
             self.damages.push(self.place.keep_tail(&mut alone, size, &tail, next_offset));
         }
@@ -227,10 +227,12 @@ impl Scan<'_> {
         let from = files.partition_point(|(base_offset, _)| *base_offset < scan_from);
         for (at, (base_offset, size)) in files.iter().enumerate().skip(from) {
             let next = files.get(at + 1).map(|(next, _)| *next);
-            let (size, tail) = self.segment(*base_offset, *size, next)?;
+            let is_followed = self.place.any_sound(&files[at + 1..])?;
+            let cut_from = (!is_followed).then(|| self.durable_to.unwrap_or(0));
+            let (size, tail) = self.segment(*base_offset, *size, next, cut_from)?;
             let Some(tail) = tail else { continue };
             let followed = match next {
-                Some(next) if self.place.any_sound(&files[at + 1..])? => Some(next),
+                Some(next) if is_followed => Some(next),
                 _ => self.durable_to.filter(|durable_to| tail.offset < *durable_to),
             };
             if let Some(next_offset) = followed {
@@ -249,12 +251,13 @@ impl Scan<'_> {
     }
 
     /// Reads one segment from where the log ends. Answers its size and what lies behind its last
-    /// sound batch.
+    /// batch that stays.
     fn segment(
         &mut self,
         base_offset: Offset,
         size: u64,
         next: Option<Offset>,
+        cut_from: Option<Offset>,
     ) -> io::Result<(u64, Option<Tail>)> {
         // Only the last one stays open: there may be more segments than descriptors.
         for (_, file) in self.unsynced.drain(..) {
@@ -278,7 +281,7 @@ impl Scan<'_> {
             least_epoch: self.log.epochs.latest().unwrap_or(-1),
         };
         self.scanned += size.saturating_sub(self.log.active().size);
-        let tail = self.place.walk(&mut self.log, size, expected, &mut self.damages)?;
+        let tail = self.place.walk(&mut self.log, size, expected, cut_from, &mut self.damages)?;
         Ok((size, tail))
     }
 
@@ -334,12 +337,15 @@ impl Scan<'_> {
 }
 
 impl Place<'_> {
-    /// Takes every sound batch of the active segment's file into `log`, from where that ends.
+    /// Takes every sound batch of the active segment's file into `log`, from where that ends. From
+    /// `cut_from` on nothing is known to have been durable: where the power left a hole there,
+    /// nothing behind it was synced or promised either, and it is no part of the log.
     fn walk(
         &self,
         log: &mut Log,
         size: u64,
         expected: Expected,
+        cut_from: Option<Offset>,
         damages: &mut Vec<(Offset, Damage)>,
     ) -> io::Result<Option<Tail>> {
         let (base_offset, begin) = (log.active().base_offset, log.active().size);
@@ -356,6 +362,11 @@ impl Place<'_> {
                     if header.is_control() {
                         log.learn_marker(&header, walk.batch(position, &header)?);
                     }
+                }
+                Step::Damage(Damage { position, offset, fault, unwritten: true, .. })
+                    if cut_from.is_some_and(|from| offset >= from) =>
+                {
+                    return Ok(Some(Tail { position, offset, fault }));
                 }
                 Step::Damage(damage) => {
                     damage::tell(self.folder, base_offset, &damage);
@@ -397,7 +408,7 @@ impl Place<'_> {
         next_offset: Offset,
     ) -> (Offset, Damage) {
         let (base_offset, Tail { position, offset, fault }) = (log.active().base_offset, *tail);
-        let damage = Damage { position, end: size, offset, next_offset, fault };
+        let damage = Damage { position, end: size, offset, next_offset, fault, unwritten: false };
         damage::tell(self.folder, base_offset, &damage);
         log.pass_over(size - position);
         log.lose_to(next_offset);

@@ -8,8 +8,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rocksdb::properties::{
-    BACKGROUND_ERRORS, COMPACTION_PENDING, MEM_TABLE_FLUSH_PENDING, NUM_RUNNING_COMPACTIONS,
-    NUM_RUNNING_FLUSHES, PropName,
+    BACKGROUND_ERRORS, COMPACTION_PENDING, CUR_SIZE_ALL_MEM_TABLES, MEM_TABLE_FLUSH_PENDING,
+    NUM_RUNNING_COMPACTIONS, NUM_RUNNING_FLUSHES, PropName,
 };
 use rocksdb::{
     BlockBasedOptions, Cache, DB, Direction, ErrorKind, InfoLogger, IteratorMode, LogLevel,
@@ -22,8 +22,6 @@ use super::space::Space;
 const WRITE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// What must be in memory to be written to a file before the write buffer is full.
 const FLUSH_BYTES_MIN: u64 = 1024 * 1024;
-/// RocksDB's own word for it.
-const MEM_TABLES_SIZE: &str = "rocksdb.cur-size-all-mem-tables";
 const BLOCK_CACHE_BYTES: usize = 8 * 1024 * 1024;
 const OPEN_FILES_MAX: i32 = 64;
 const WAL_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -293,7 +291,7 @@ impl Rocks {
     /// Writes what is in memory to files where that is worth a file, so that a quiet database takes
     /// little memory. Waits for the device.
     pub fn flush_grown(&self) {
-        let bytes = self.db.property_int_value(MEM_TABLES_SIZE).ok().flatten();
+        let bytes = self.db.property_int_value(CUR_SIZE_ALL_MEM_TABLES).ok().flatten();
         if bytes.is_some_and(|bytes| bytes >= FLUSH_BYTES_MIN) {
             self.flush();
         }
@@ -328,7 +326,7 @@ mod tests {
     fn much_in_memory_is_written_to_files_and_little_is_not() {
         let folder = std::env::temp_dir().join(format!("felice-grown-{}", std::process::id()));
         let rocks = Rocks::open(&folder, Space::unlimited()).unwrap();
-        let in_memory = || rocks.db.property_int_value(MEM_TABLES_SIZE).unwrap().unwrap();
+        let in_memory = || rocks.db.property_int_value(CUR_SIZE_ALL_MEM_TABLES).unwrap().unwrap();
         let put = |key: u8, bytes: usize| {
             let mut changes = Changes::default();
             changes.put(&[key], &vec![key; bytes]);

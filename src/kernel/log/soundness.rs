@@ -21,6 +21,12 @@ const STEP_BYTES: usize = 1024 * 1024;
 /// look like batches.
 const SEARCH_BYTES_MAX: u64 = 1 << 30;
 
+/// Bytes that a device writes whole or not at all.
+const SECTOR_BYTES: u64 = 512;
+
+/// Bytes at the beginning of a batch that are never all zero: its offset and its length.
+const NONZERO_BYTES: u64 = 12;
+
 /// The largest offset that may follow the last record of a segment.
 pub fn offset_max(base_offset: Offset) -> Offset {
     base_offset.saturating_add(i64::from(i32::MAX)).saturating_add(1)
@@ -83,6 +89,9 @@ pub struct Damage {
     pub next_offset: Offset,
     /// What is wrong with the first batch.
     pub fault: Fault,
+    /// Whether part of it never reached the device: it was appended and not synced, and so was all
+    /// that is behind.
+    pub unwritten: bool,
 }
 
 /// What a walk comes upon.
@@ -145,10 +154,12 @@ impl<R: FnMut(&mut [u8], u64) -> io::Result<usize>> Walk<R> {
             }
             Err(fault) => match self.source.next_sound(position, &self.expected)? {
                 Some((end, header)) => {
+                    let unwritten = self.source.lacks_sectors(position, end)?;
                     self.position = end;
                     self.expected.least_offset = header.base_offset;
                     let next_offset = header.base_offset;
-                    Ok(Step::Damage(Damage { position, end, offset, next_offset, fault }))
+                    let damage = Damage { position, end, offset, next_offset, fault, unwritten };
+                    Ok(Step::Damage(damage))
                 }
                 None => {
                     self.position = self.source.size();
@@ -268,6 +279,25 @@ impl<R: FnMut(&mut [u8], u64) -> io::Result<usize>> Source<R> {
             at += piece.len() as u64;
         }
         Ok(crc == header.crc)
+    }
+
+    /// Whether a sector between `from`, where a batch should begin, and `to` was never written. A
+    /// log only grows, so what a power cut took of it is zeros to the end of a sector.
+    fn lacks_sectors(&mut self, from: u64, to: u64) -> io::Result<bool> {
+        let mut at = from;
+        loop {
+            let end = (at / SECTOR_BYTES + 1) * SECTOR_BYTES;
+            if end > to {
+                return Ok(false);
+            }
+            let length = (end - at) as usize;
+            let bytes = self.bytes(at, length)?;
+            let Some(sector) = bytes.get(..length) else { return Ok(false) };
+            if end - at >= NONZERO_BYTES && sector.iter().all(|byte| *byte == 0) {
+                return Ok(true);
+            }
+            at = end;
+        }
     }
 
     /// The first sound batch behind the unsound one at `bad`, with its position. Where the unsound

@@ -44,6 +44,49 @@ fn walk(bytes: &[u8]) -> (Vec<Offset>, Vec<(u64, Fault)>) {
     }
 }
 
+/// Whether what lies between the sound batches lacks sectors.
+fn unwritten(bytes: &[u8]) -> Vec<bool> {
+    let mut walk = Walk::new(source(bytes), 0, Expected { least_offset: 0, ..ANY });
+    let mut found = Vec::new();
+    loop {
+        match walk.step().unwrap() {
+            Step::Damage(damage) => found.push(damage.unwritten),
+            Step::Batch { .. } => {}
+            Step::Tail { .. } | Step::End => return found,
+        }
+    }
+}
+
+#[test]
+fn zeros_to_the_end_of_a_sector_were_never_written() {
+    let batch = |offset: i64, size: usize| {
+        let mut builder = BatchBuilder::new();
+        builder.append(1, None, Some(&vec![7; size]), &[]);
+        let mut batch = builder.build().to_vec();
+        set_base_offset(&mut batch, offset);
+        set_leader_epoch(&mut batch, 1);
+        batch
+    };
+    let whole = [batch(100, 100), batch(101, 3000), batch(102, 100)].concat();
+    let begin = batch(100, 100).len();
+    let damaged = |from: usize, to: usize| {
+        let mut bytes = whole.clone();
+        bytes[from..to].fill(0);
+        unwritten(&bytes)
+    };
+    assert_eq!(damaged(0, 0), Vec::<bool>::new());
+    assert_eq!(damaged(begin, 512), [true], "from the batch's beginning");
+    assert_eq!(damaged(begin, 511), [false], "not to the end of a sector");
+    assert_eq!(damaged(1024, 1536), [true], "one sector in the middle");
+    assert_eq!(damaged(1030, 1540), [false], "no whole sector");
+    // The zeros that any batch begins with say nothing.
+    let short = batch(100, 512 - 5 - batch(100, 0).len() - 2);
+    let mut bytes = [short.clone(), batch(101, 3000), batch(102, 100)].concat();
+    assert_eq!(short.len(), 507);
+    bytes[700] ^= 1;
+    assert_eq!(unwritten(&bytes), [false]);
+}
+
 #[test]
 fn a_flipped_bit_costs_its_batch_and_no_other() {
     let whole = segment();
