@@ -292,7 +292,10 @@ func (s shell) reassign(a []string) {
 	for range topics[0].Partitions {
 		all = append(all, numbers(a[1:]))
 	}
-	done(s.AlterPartitionReassignments(a[0], all))
+	if err := s.AlterPartitionReassignments(a[0], all); err != nil {
+		// It names the partitions in the order of a map: each on a line of its own can be sorted.
+		done(errors.New(strings.Replace(err.Error(), ": [", ":\n[", 1)))
+	}
 }
 
 func (s shell) reassignments(a []string) {
