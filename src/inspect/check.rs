@@ -143,12 +143,18 @@ fn foretell(segments: &mut [Segment], durable_to: Offset) -> Vec<String> {
     let mut told = Vec::new();
     for (number, at) in logs.iter().enumerate() {
         let behind = &logs[number + 1..];
-        let followed = behind.iter().any(|other| segments[*other].batches > 0);
+        let begins_with_hole = |segment: &Segment| {
+            let first = segment.holes.first();
+            first.is_some_and(|(position, offset)| *position == 0 && *offset >= durable_to)
+        };
+        let stays = |segment: &Segment| segment.batches > 0 && !begins_with_hole(segment);
+        let followed = behind.iter().any(|other| stays(&segments[*other]));
         let mut holes = segments[*at].holes.iter().filter(|_| !followed).copied();
         let hole = holes.find(|(_, offset)| *offset >= durable_to);
         let Some((position, offset)) = hole.or(segments[*at].tail) else { continue };
         let (file, bytes) = (segments[*at].file.clone(), segments[*at].bytes);
-        if followed {
+        let goes_on = behind.first().is_some_and(|next| segments[*next].base == offset);
+        if followed || goes_on {
             if let (Some(next), Some(damage)) =
                 (behind.first(), segments[*at].damage.len().checked_sub(1))
             {

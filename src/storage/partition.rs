@@ -339,10 +339,11 @@ impl Partition {
     /// Takes the partition offline after a failed write or sync: the first failure is the last. A
     /// broker that cannot keep its own state any more ends with it.
     pub fn poison(&self, error: &std::io::Error) {
+        // Before others find it offline and have something to say of that, too.
+        self.end_if_vital("written", error);
         if self.poisoned.swap(true, Ordering::AcqRel) {
             return;
         }
-        self.end_if_vital("written", error);
         let folder = self.folder.display();
         tracing::error!(topic = %self.topic, partition = self.id.partition, %folder, %error,
             "a write failed: the partition is offline until the broker is restarted");

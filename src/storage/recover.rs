@@ -227,12 +227,14 @@ impl Scan<'_> {
         let from = files.partition_point(|(base_offset, _)| *base_offset < scan_from);
         for (at, (base_offset, size)) in files.iter().enumerate().skip(from) {
             let next = files.get(at + 1).map(|(next, _)| *next);
-            let is_followed = self.place.any_sound(&files[at + 1..])?;
-            let cut_from = (!is_followed).then(|| self.durable_to.unwrap_or(0));
+            let durable_to = self.durable_to.unwrap_or(0);
+            let is_followed = self.place.any_stays(&files[at + 1..], durable_to)?;
+            let cut_from = (!is_followed).then_some(durable_to);
             let (size, tail) = self.segment(*base_offset, *size, next, cut_from)?;
             let Some(tail) = tail else { continue };
             let followed = match next {
-                Some(next) if is_followed => Some(next),
+                // Where the next one begins right behind, no offset lies in the tail.
+                Some(next) if is_followed || next == tail.offset => Some(next),
                 _ => self.durable_to.filter(|durable_to| tail.offset < *durable_to),
             };
             if let Some(next_offset) = followed {
@@ -381,8 +383,9 @@ impl Place<'_> {
         }
     }
 
-    /// Whether any of these files holds a sound batch.
-    fn any_sound(&self, files: &[SegmentFile]) -> io::Result<bool> {
+    /// Whether anything stays of any of these files, which nothing else follows: a sound batch with
+    /// no hole before it that the power left in what is not known to have been durable.
+    fn any_stays(&self, files: &[SegmentFile], durable_to: Offset) -> io::Result<bool> {
         for (base_offset, size) in files.iter().filter(|(_, size)| *size > 0) {
             let file = self.disk.open_readonly(&layout::segment_file(self.folder, *base_offset))?;
             let source = Source::new(*size, |buffer, at| self.disk.read_at(&file, buffer, at));
@@ -391,8 +394,10 @@ impl Place<'_> {
                 most_offset: offset_max(*base_offset),
                 least_epoch: -1,
             };
-            if !matches!(Walk::new(source, 0, expected).step()?, Step::Tail { .. }) {
-                return Ok(true);
+            match Walk::new(source, 0, expected).step()? {
+                Step::Tail { .. } => {}
+                Step::Damage(damage) if damage.unwritten && damage.offset >= durable_to => {}
+                Step::Batch { .. } | Step::Damage(_) | Step::End => return Ok(true),
             }
         }
         Ok(false)

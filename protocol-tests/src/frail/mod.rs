@@ -12,7 +12,7 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use tree::Loss;
 
@@ -77,15 +77,26 @@ struct State {
     failed_node: Option<(Call, u64)>,
 }
 
+/// For so long a sync that another thread had begun may still arrive behind a failed write.
+const CROSSING_MAX: Duration = Duration::from_millis(100);
+
 impl State {
+    /// Whether a call of this file or folder has failed, and nobody may sync it any more.
+    fn is_behind_failure(&self, node: u64) -> bool {
+        let since = self.seen.failed.as_ref().map_or(Duration::ZERO, |(_, at)| at.elapsed());
+        match self.failed_node {
+            Some((Call::Write, failed)) => failed == node && since > CROSSING_MAX,
+            Some((_, failed)) => failed == node,
+            None => false,
+        }
+    }
+
     /// Whether a call fails, and notes syncs of a file or folder of which a call has failed.
     fn fails(&mut self, call: Call, node: u64) -> bool {
         if self.failed_node == Some((Call::Write, node)) && call == Call::Write {
             return true;
         }
-        if self.failed_node.is_some_and(|(_, failed)| failed == node)
-            && matches!(call, Call::Sync | Call::SyncFolder)
-        {
+        if matches!(call, Call::Sync | Call::SyncFolder) && self.is_behind_failure(node) {
             self.seen.again += 1;
         }
         let Some(failing) = &mut self.faults.failing else { return false };
