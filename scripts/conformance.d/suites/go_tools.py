@@ -1,44 +1,21 @@
 """Go programs of this repository, played from transcripts."""
 
-import subprocess
-
 import machine
-from suites.transcripts import Transcripts
+from suites.transcripts import Programs
 
 GO = machine.BASE / "clients" / "go"
 
 
-class Program(Transcripts):
+class Program(Programs):
     """One program that takes the broker's address as its first argument."""
 
-    program = ""
     programs = ["go"]
 
     def prepare(self):
         machine.clients_runtime("franz-go")
 
-    def tools(self, broker, folder):
-        def command(call):
-            return [GO / call[0], broker.address, *call[1:]]
-
-        def run(call, stdin, seconds):
-            try:
-                done = subprocess.run(
-                    command(call),
-                    input=stdin.encode(),
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    timeout=seconds,
-                    cwd=folder,
-                )
-            except subprocess.TimeoutExpired as late:
-                return "timeout", (late.stdout or b"").decode(errors="replace")
-            return done.returncode, done.stdout.decode(errors="replace")
-
-        def spawn(call):
-            return self.background(command(call), folder)
-
-        return run, spawn, lambda: None
+    def command(self, broker, call):
+        return [GO / call[0], broker.address, *call[1:]]
 
 
 class Kadm(Program):

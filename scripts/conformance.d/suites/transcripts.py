@@ -91,3 +91,31 @@ class Transcripts(Suite):
                 ["nice", *command], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
             )
         return stdout_of(process, log)
+
+
+class Programs(Transcripts):
+    """A suite whose steps are each one run of a program that is told the broker's address."""
+
+    def command(self, broker, call):
+        """The words that start the program for a call."""
+        raise NotImplementedError
+
+    def tools(self, broker, folder):
+        def run(call, stdin, seconds):
+            try:
+                done = subprocess.run(
+                    self.command(broker, call),
+                    input=stdin.encode(),
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    timeout=seconds,
+                    cwd=folder,
+                )
+            except subprocess.TimeoutExpired as late:
+                return "timeout", (late.stdout or b"").decode(errors="replace")
+            return done.returncode, done.stdout.decode(errors="replace")
+
+        def spawn(call):
+            return self.background(self.command(broker, call), folder)
+
+        return run, spawn, lambda: None
